@@ -31,28 +31,29 @@ def rules() -> bytes:
     return files.SerializeToString()
 
 
-def compile_contracts(*outputs: str) -> None:
-    """Runs protoc over every contract; its complaint is the program's exit code."""
-    files = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
-    # protoc looks for its plugins on PATH, where a build in isolation does not put them.
-    path = os.pathsep.join([str(Path(sys.executable).parent), *sys.path, os.environ["PATH"]])
-    os.environ["PATH"] = os.pathsep.join([os.path.join(p, "bin") for p in sys.path] + [path])
+def compile_contracts(protos: Path, *outputs: str) -> None:
+    """Runs protoc over every contract below `protos`; its complaint is the program's exit code."""
+    files = sorted(str(path.relative_to(protos)) for path in protos.rglob("*.proto"))
+    # protoc looks for its plugins on PATH, where neither a venv nor an isolated build puts them.
+    plugins = [str(Path(entry).parents[2] / "bin") for entry in sys.path if "site-packages" in entry]
+    os.environ["PATH"] = os.pathsep.join([*plugins, os.environ["PATH"]])
     with tempfile.TemporaryDirectory() as scratch:
         descriptors = Path(scratch, "rules.binpb")
         descriptors.write_bytes(rules())
-        inputs = [f"-I{PROTOS}", f"--descriptor_set_in={descriptors}"]
+        inputs = [f"-I{protos}", f"--descriptor_set_in={descriptors}"]
         if code := protoc.main(["protoc", *inputs, *outputs, *files, RULES]):
             raise SystemExit(code)
 
 
 def generate() -> None:
     """Writes `services/sluicegate/v1` and `services/buf/validate`."""
-    compile_contracts(*(f"--{kind}_out={flag}{SERVICES}" for kind, flag in KINDS))
+    compile_contracts(PROTOS, *(f"--{kind}_out={flag}{SERVICES}" for kind, flag in KINDS))
 
 
-def image(target: str) -> None:
-    """Writes the contracts as one descriptor set, for `buf lint` and `buf breaking`."""
-    compile_contracts("--include_imports", "--include_source_info", f"--descriptor_set_out={target}")
+def image(target: str, protos: Path = PROTOS) -> None:
+    """Writes the contracts below `protos` as one descriptor set, as `buf` reads it."""
+    outputs = ("--include_imports", "--include_source_info", f"--descriptor_set_out={target}")
+    compile_contracts(protos, *outputs)
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
@@ -64,4 +65,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
 
 
 if __name__ == "__main__":
-    image(sys.argv[1]) if len(sys.argv) > 1 else generate()
+    if len(sys.argv) > 1:
+        image(sys.argv[1], *map(Path, sys.argv[2:]))
+    else:
+        generate()

@@ -1,0 +1,57 @@
+# Sluicegate. `make demo` shows it, `make test` proves it; both do all the set-up by themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/python -X dev -m pytest
+# The contracts may not break against this commit: what has landed, else the commit before.
+BASE ?= $(shell git rev-parse -q --verify origin/main 2>/dev/null | grep -vx "$$(git rev-parse HEAD)" \
+          || git rev-parse -q --verify HEAD~1 || git rev-parse HEAD)
+
+.PHONY: demo test setup oracle lint proto contracts bench lock clean
+
+demo: setup oracle
+	@$(BIN)/python bench/demo.py
+
+test: setup oracle lint
+	$(PYTEST) tests --durations=10
+
+setup: .venv/ready
+
+.venv/ready: requirements.lock pyproject.toml $(shell find protos -name '*.proto' -o -name '*.py')
+	@sh .ci/python.sh $(PYTHON)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# restic is the program, not ours, that proves every backup.
+oracle:
+	@sh .ci/oracle.sh
+
+lint: setup contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+proto: setup
+	$(BIN)/python protos/generate.py
+
+contracts: setup
+	@mkdir -p build/base
+	$(BIN)/python protos/generate.py build/contracts.binpb
+	$(BIN)/buf lint build/contracts.binpb --config buf.yaml --path sluicegate/v1
+	git archive $(BASE) protos | tar -x -C build/base
+	$(BIN)/python protos/generate.py build/base.binpb build/base/protos
+	$(BIN)/buf breaking build/contracts.binpb --against build/base.binpb --config buf.yaml --path sluicegate/v1
+	@rm -r build/base
+
+bench: setup oracle
+	@$(BIN)/python -m bench
+
+lock:
+	$(BIN)/pip-compile --quiet --generate-hashes --extra dev --strip-extras --allow-unsafe \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate \
+	  --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv build services/sluicegate/v1 services/buf
