@@ -9,7 +9,7 @@ BASE ?= $(shell git rev-parse -q --verify origin/main 2>/dev/null | grep -vx "$$
 .PHONY: demo test setup oracle lint proto contracts bench lock clean
 
 demo: setup oracle
-	@$(BIN)/python bench/demo.py
+	@PYTHONPATH=tests $(BIN)/python -m bench.demo
 
 test: setup oracle lint
 	$(PYTEST) tests --durations=10

@@ -5,9 +5,10 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+
 from commands import check_repository, restic, sluicegate, summary
 from compare import Entry, describe, differences
-from conftest import apart
+from deployment import apart
 from otlp import Receiver, receiving
 
 STREAMS = 4

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from commands import BIN, check_repository, environment, restic, run, sluicegate, summary
 from compare import describe, differences
 from trees import write_file
