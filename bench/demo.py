@@ -10,9 +10,8 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from compare import describe, differences
-
 from bench.measure import clean_environment
+from compare import describe, differences
 
 ENV = clean_environment("demo")
 SLUICEGATE = Path(sys.executable).parent / "sluicegate"

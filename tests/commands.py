@@ -22,7 +22,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 def run(
     *arguments: object, code: int = 0, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a program to its end; another exit code than expected is an error that shows its words."""
+    """Runs a program to its end; an unexpected exit code is an error that shows its words."""
     words = [os.fsdecode(a) if isinstance(a, bytes) else str(a) for a in arguments]
     done = subprocess.run(
         words,

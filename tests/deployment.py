@@ -10,7 +10,7 @@ from commands import BIN, environment
 
 @contextmanager
 def service(name: str, *arguments: object, env: Mapping[str, str]) -> Iterator[str]:
-    """One service in a process of its own, ready; yields the first word it printed that is an address."""
+    """One service in a process of its own, ready; yields the address it printed."""
     process = subprocess.Popen(
         [BIN / name, *map(str, arguments)],
         env=environment(env),
