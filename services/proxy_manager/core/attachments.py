@@ -1,0 +1,139 @@
+"""Hosts: attached, silent, lost, gone. What a host says it has is fact."""
+
+from proxy_manager.core import reservations
+from proxy_manager.core.effects import Drain, DropHost, Kill, Start
+from proxy_manager.core.events import HostAttached
+from proxy_manager.core.ledger import RESERVED, Place, Stage
+from proxy_manager.core.model import Declined, HostedSession, Reason
+from proxy_manager.core.state import Host, Session, State
+
+
+def attach(state: State, event: HostAttached, now: float) -> None:
+    """Takes a host in, and makes what is known of its sessions agree with what it has."""
+    name = event.host_name
+    state.hosts[name] = Host(name, event.attachment, event.sessions_max, heard=now)
+    state.changes += 1
+    facts = {fact.session_id: fact for fact in event.sessions}
+    for place in state.ledger.on_host(name):
+        fact = facts.get(place.session_id)
+        if fact is None:
+            gone(state, place.session_id, f"{name} came back without it")
+        elif fact.gone:
+            state.ledger.free(place.session_id)
+    for session in _sessions_of(state, name):
+        if session.initiated and not session.ended and session.session_id not in facts:
+            _lose(state, session, f"{name} came back without it")
+    for fact in event.sessions:
+        _reconcile(state, name, fact, now)
+
+
+def gone(state: State, session_id: str, message: str) -> None:
+    """A container is confirmed gone: its place is free, and its session over."""
+    place = state.ledger.free(session_id)
+    if place is not None and place.stage is Stage.CREATING:
+        state.answer(session_id, Declined(Reason.START_FAILED, message))
+    if session := state.sessions.get(session_id):
+        if session.initiated and not session.ended:
+            state.end_as_lost(session, message)
+        state.forget_if_done(session)
+
+
+def leave(state: State, host: Host) -> None:
+    """A host said goodbye: it takes no more."""
+    host.leaving = True
+    state.changes += 1
+    for place in state.ledger.on_host(host.name):
+        if place.stage in RESERVED:
+            reservations.end(state, place, Declined(Reason.HOST_LOST, f"{host.name} ends"))
+
+
+def detach(state: State, host: Host) -> None:
+    """The call of a host ended; without a goodbye it may be back before its lease is over."""
+    host.attached = False
+    state.changes += 1
+    if host.leaving:
+        _forget(state, host, f"{host.name} ended")
+
+
+def expire(state: State, now: float) -> None:
+    """Counts silent hosts as lost, and forgets those that never came back."""
+    for host in list(state.hosts.values()):
+        silent = now - host.heard
+        if not host.lost and silent >= state.times.lease_seconds:
+            _lose_host(state, host)
+        elif host.lost and silent >= state.times.forget_seconds:
+            _forget(state, host, f"{host.name} never came back")
+
+
+def _reconcile(state: State, host_name: str, fact: HostedSession, now: float) -> None:
+    session = state.sessions.get(fact.session_id)
+    place = state.ledger.get(fact.session_id)
+    if session is None:
+        session = Session(fact.session_id, fact.data_manager_id, host_name, initiated=fact.started)
+        state.sessions[fact.session_id] = session
+    # An end made for a session that no host had yet names none.
+    session.host_name = host_name
+    if fact.gone:
+        state.forget_if_done(session)
+    elif session.fenced or (place is not None and place.stage is Stage.ENDING):
+        _adopt(state, session, Stage.ENDING, now)
+        state.tell(host_name, Kill(fact.session_id, 0.0))
+    elif place is None:
+        _adopt(state, session, Stage.RUNNING if session.initiated else Stage.HELD, now)
+    elif place.stage is Stage.RUNNING:
+        _tell_again(state, session, fact)
+
+
+def _adopt(state: State, session: Session, stage: Stage, now: float) -> None:
+    until = now + state.times.hold_seconds
+    state.ledger.adopt(Place(session.session_id, session.host_name, stage, now, until))
+
+
+def _tell_again(state: State, session: Session, fact: HostedSession) -> None:
+    """Repeats the orders that a broken connection may have swallowed; each twice is once."""
+    if not fact.started:
+        state.tell(session.host_name, Start(session.work))
+    for _, feed in session.foods:
+        state.tell(session.host_name, feed)
+    if session.drained:
+        state.tell(session.host_name, Drain(session.session_id))
+    if session.cancelled:
+        state.tell(session.host_name, Kill(session.session_id, state.times.grace_seconds))
+
+
+def _lose_host(state: State, host: Host) -> None:
+    if host.attached:
+        state.effects.append(DropHost(host.name, host.attachment))
+    host.lost, host.attached = True, False
+    state.changes += 1
+    message = f"{host.name} was silent for {state.times.lease_seconds:g} s"
+    for place in state.ledger.on_host(host.name):
+        _end_on_lost_host(state, place, message)
+    for session in _sessions_of(state, host.name):
+        if session.initiated and not session.ended:
+            _lose(state, session, message)
+
+
+def _end_on_lost_host(state: State, place: Place, message: str) -> None:
+    # Its container may still run there: the place stays taken until the host tells otherwise.
+    state.ledger.end(place.session_id)
+    if place.stage is Stage.CREATING:
+        state.answer(place.session_id, Declined(Reason.HOST_LOST, message))
+
+
+def _lose(state: State, session: Session, message: str) -> None:
+    state.end_as_lost(session, message)
+    state.forget_if_done(session)
+
+
+def _forget(state: State, host: Host, message: str) -> None:
+    del state.hosts[host.name]
+    for place in state.ledger.on_host(host.name):
+        gone(state, place.session_id, message)
+    for session in _sessions_of(state, host.name):
+        if session.initiated and not session.ended:
+            _lose(state, session, message)
+
+
+def _sessions_of(state: State, host_name: str) -> list[Session]:
+    return [s for s in state.sessions.values() if s.host_name == host_name]

@@ -1,0 +1,108 @@
+"""The values that the proxy manager decides with."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+# The number of an end that is made here for a session: nothing comes after it, whatever the
+# session said before this proxy manager knew it.
+LAST_NUMBER = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long things may take, in seconds of the monotonic clock."""
+
+    start_seconds: float = 20.0
+    hold_seconds: float = 30.0
+    lease_seconds: float = 15.0
+    grace_seconds: float = 10.0
+    forget_seconds: float = 3600.0
+
+
+class Reason(Enum):
+    """Why a session gets no place, or a host takes none."""
+
+    NO_HOST = auto()
+    NO_PLACE = auto()
+    START_FAILED = auto()
+    HOST_LOST = auto()
+
+
+@dataclass(frozen=True)
+class Granted:
+    """A place is held, with a container that answers behind it, until a time."""
+
+    host_name: str
+    until: float
+
+
+@dataclass(frozen=True)
+class Declined:
+    """There is no place."""
+
+    reason: Reason
+    message: str
+
+
+Answer = Granted | Declined
+
+
+@dataclass(frozen=True)
+class SessionLost:
+    """The body of an end that no session sent: its container is lost, or was never known."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One thing that happened in a session; what it says is not looked into here."""
+
+    session_id: str
+    number: int
+    body: object
+    size_bytes: int = 0
+    ends_slice: str = ""
+    ends_session: bool = False
+
+
+@dataclass(frozen=True)
+class HostedSession:
+    """A session that a host has when it attaches."""
+
+    session_id: str
+    data_manager_id: str
+    started: bool
+    gone: bool
+
+
+@dataclass(frozen=True)
+class HostCapacity:
+    """One host as it is now."""
+
+    host_name: str
+    sessions_max: int
+    running: int
+    held: int
+    ending: int
+    cpu: float
+    memory: float
+    closed: Reason | None
+    oldest_hold_seconds: float
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Sessions that could start now: advice, never a promise."""
+
+    sessions: int
+    hosts: tuple[HostCapacity, ...]
+    revision: int
+
+
+class ReservationLapsed(Exception):
+    """No place is held for the session any more."""
+
+
+class SessionUnknown(Exception):
+    """No such session runs."""

@@ -1,0 +1,163 @@
+"""Runs the coordinator: tells it what happens and what time it is, and does what it says."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from itertools import count
+
+from proxy_manager.core import events
+from proxy_manager.core.coordinator import Coordinator
+from proxy_manager.core.effects import (
+    AnswerReservation,
+    DeliverOutcomes,
+    DropHost,
+    Effect,
+    TellHost,
+    TellOfCapacity,
+)
+from proxy_manager.core.model import Answer, Capacity, Declined, HostedSession, Reason, Times
+from proxy_manager.streams import (
+    BATCH_BYTES,
+    BATCH_OUTCOMES,
+    HostCall,
+    Numbered,
+    OutcomeStream,
+    Watch,
+)
+from sluicegate.v1 import outcome_pb2
+
+log = logging.getLogger(__name__)
+TICK_SECONDS = 0.25
+Clock = Callable[[], float]
+
+
+class Driver:
+    """The proxy manager without its wire. Nothing here waits between a decision and its effects."""
+
+    def __init__(self, times: Times, clock: Clock = time.monotonic) -> None:
+        self.now = clock
+        self._coordinator = Coordinator(clock(), times)
+        self._attachments = count(1)
+        self._calls: dict[str, HostCall] = {}
+        self._streams: dict[str, OutcomeStream] = {}
+        self._watches: set[Watch] = set()
+        self._waiting: dict[str, list[asyncio.Future[Answer]]] = {}
+
+    async def keep_time(self) -> None:
+        """Lets what has a deadline reach it; runs until cancelled."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self.submit(events.TimePassed())
+
+    def submit(self, event: events.Event) -> None:
+        """Has an event decided, and does at once what follows."""
+        for effect in self._coordinator.handle(event, self.now()):
+            self._perform(effect)
+
+    def capacity(self) -> Capacity:
+        """What could start now."""
+        return self._coordinator.capacity(self.now())
+
+    async def reserve(self, data_manager_id: str, session_ids: Sequence[str]) -> list[Answer]:
+        """The answer for each session, when all are known: at the latest at the start deadline."""
+        answers = [asyncio.get_running_loop().create_future() for _ in session_ids]
+        for session_id, answer in zip(session_ids, answers, strict=True):
+            self._waiting.setdefault(session_id, []).append(answer)
+        self.submit(events.ReservationAsked(data_manager_id, tuple(session_ids)))
+        return list(await asyncio.gather(*answers))
+
+    def attach_host(
+        self, host_name: str, sessions_max: int, sessions: Sequence[HostedSession]
+    ) -> HostCall:
+        """Begins a host's call; an older one of the same name ends."""
+        if older := self._calls.get(host_name):
+            older.superseded = True
+            older.orders.close()
+        call = HostCall(host_name, next(self._attachments))
+        self._calls[host_name] = call
+        log.info("%s attached with %d places", host_name, sessions_max)
+        self.submit(events.HostAttached(host_name, call.attachment, sessions_max, tuple(sessions)))
+        return call
+
+    def detach_host(self, call: HostCall) -> None:
+        """Ends a host's call."""
+        if self._calls.get(call.host_name) is call:
+            del self._calls[call.host_name]
+            log.info("%s detached", call.host_name)
+        self.submit(events.HostDetached(call.host_name, call.attachment))
+
+    def open_outcomes(self, data_manager_id: str, session_ids: Sequence[str]) -> OutcomeStream:
+        """Begins a data manager's stream; an older one of it ends."""
+        if older := self._streams.get(data_manager_id):
+            older.watch.close()
+
+        def take() -> Numbered:
+            return self._coordinator.take_outcomes(data_manager_id, BATCH_OUTCOMES, BATCH_BYTES)
+
+        stream = OutcomeStream(data_manager_id, take)
+        self._streams[data_manager_id] = stream
+        self.submit(events.DataManagerAttached(data_manager_id, tuple(session_ids)))
+        return stream
+
+    def acknowledge(self, stream: OutcomeStream, through_number: int) -> None:
+        """Takes in how far a data manager has committed what came on this stream."""
+        if self._streams.get(stream.data_manager_id) is stream:
+            self.submit(events.OutcomesAcknowledged(stream.data_manager_id, through_number))
+
+    def close_outcomes(self, stream: OutcomeStream) -> None:
+        """Ends a data manager's stream; what is not acknowledged waits for the next."""
+        stream.watch.close()
+        if self._streams.get(stream.data_manager_id) is stream:
+            del self._streams[stream.data_manager_id]
+
+    def tell_progress(self, progress: outcome_pb2.Progress) -> None:
+        """Passes on how far a slice is, if anybody listens."""
+        data_manager_id = self._coordinator.data_manager_of(progress.session_id)
+        if stream := self._streams.get(data_manager_id or ""):
+            stream.tell_progress(progress)
+
+    async def watch(self) -> AsyncIterator[Capacity]:
+        """The capacity now, and again whenever it grew."""
+        watch = Watch()
+        watch.wake()
+        self._watches.add(watch)
+        try:
+            while await watch.changed():
+                yield self.capacity()
+        finally:
+            self._watches.discard(watch)
+
+    def close(self) -> None:
+        """Ends every stream and answers whoever waits, so that the server can stop at once."""
+        for call in self._calls.values():
+            call.orders.close()
+        for watch in (*self._watches, *(stream.watch for stream in self._streams.values())):
+            watch.close()
+        for session_id in list(self._waiting):
+            self._answer(session_id, Declined(Reason.NO_HOST, "the proxy manager ends"))
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case TellHost(host_name, attachment, order):
+                call = self._calls.get(host_name)
+                if call and call.attachment == attachment and not call.orders.put(order):
+                    call.orders.close()
+            case DropHost(host_name, attachment):
+                log.warning("%s is silent: its sessions count as lost", host_name)
+                call = self._calls.get(host_name)
+                if call and call.attachment == attachment:
+                    call.orders.close()
+            case AnswerReservation(session_id, answer):
+                self._answer(session_id, answer)
+            case DeliverOutcomes(data_manager_id):
+                if stream := self._streams.get(data_manager_id):
+                    stream.watch.wake()
+            case TellOfCapacity():
+                for watch in self._watches:
+                    watch.wake()
+
+    def _answer(self, session_id: str, answer: Answer) -> None:
+        for future in self._waiting.pop(session_id, []):
+            if not future.done():
+                future.set_result(answer)

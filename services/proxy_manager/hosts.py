@@ -1,0 +1,70 @@
+"""The conversation with one proxy host: it dials, and is then commanded over its call."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
+
+from proxy_manager.driver import Driver
+from proxy_manager.streams import HostCall
+from proxy_manager.translation import host_event, hosted_session, order_message
+from sluicegate.rpc.refusals import Reason, Refusal
+from sluicegate.v1 import host_service_pb2 as pb
+
+HELLO_SECONDS = 10.0
+T = TypeVar("T")
+
+
+async def attach(
+    driver: Driver, requests: AsyncIterator[pb.AttachRequest]
+) -> AsyncIterator[pb.AttachResponse]:
+    """Welcomes a host and sends it its orders, until either side ends the call."""
+    opening = await first(requests)
+    if not opening.HasField("hello"):
+        raise Refusal(Reason.INVALID, "a host says hello first")
+    hello = opening.hello
+    sessions = [hosted_session(session) for session in hello.sessions]
+    call = driver.attach_host(hello.host_name, hello.sessions_max, sessions)
+    try:
+        async with beside(_hear(driver, call, requests)):
+            yield pb.AttachResponse(welcome=pb.HostWelcome())
+            async for order in call.orders:
+                yield order_message(order)
+    finally:
+        driver.detach_host(call)
+    if call.superseded:
+        message = f"another host attached as {call.host_name}; give each its own name"
+        raise Refusal(Reason.HOST_SUPERSEDED, message)
+
+
+async def _hear(driver: Driver, call: HostCall, requests: AsyncIterator[pb.AttachRequest]) -> None:
+    try:
+        async for request in requests:
+            if request.HasField("progress"):
+                driver.tell_progress(request.progress)
+            driver.submit(host_event(call, request))
+    finally:
+        # The requests end when the host hangs up and when it dies alike: so does the call.
+        call.orders.close()
+
+
+async def first(requests: AsyncIterator[T]) -> T:
+    """The message that opens a stream."""
+    try:
+        async with asyncio.timeout(HELLO_SECONDS):
+            return await anext(requests)
+    except (TimeoutError, StopAsyncIteration) as error:
+        message = f"the stream was not opened by a hello within {HELLO_SECONDS:g} s"
+        raise Refusal(Reason.INVALID, message) from error
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Does work beside the block; what is not done at its end is cancelled, its fault raised."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

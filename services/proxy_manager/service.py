@@ -1,0 +1,146 @@
+"""The two services of the proxy manager, translated: nothing is decided here."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from proxy_manager.core import events
+from proxy_manager.core.model import ReservationLapsed, SessionUnknown
+from proxy_manager.driver import Driver
+from proxy_manager.hosts import attach, beside, first
+from proxy_manager.streams import OutcomeStream
+from proxy_manager.translation import answer_message, batch_message, capacity_message
+from sluicegate.rpc.refusals import Reason, Refusal
+from sluicegate.rpc.server import Served
+from sluicegate.v1 import host_service_pb2 as host_pb
+from sluicegate.v1 import host_service_pb2_grpc as host_grpc
+from sluicegate.v1 import proxy_manager_service_pb2 as pb
+from sluicegate.v1 import proxy_manager_service_pb2_grpc as pb_grpc
+
+Context = Any  # the stubs' own context type exists for type checkers only
+
+
+@contextmanager
+def refusing(session_id: str) -> Iterator[None]:
+    """What the core will not do, as callers are told it."""
+    try:
+        yield
+    except ReservationLapsed as error:
+        message = f"no place is held for session {session_id}; reserve again"
+        raise Refusal(Reason.RESERVATION_LAPSED, message, session_id=session_id) from error
+    except SessionUnknown as error:
+        message = f"session {session_id} does not run"
+        raise Refusal(Reason.SESSION_UNKNOWN, message, session_id=session_id) from error
+
+
+class ProxyManagerService(pb_grpc.ProxyManagerServiceServicer):
+    """ProxyManagerService over a driver."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    async def Capacity(self, request: pb.CapacityRequest, context: Context) -> pb.CapacityResponse:
+        return capacity_message(self._driver.capacity())
+
+    async def WatchCapacity(
+        self, request: pb.WatchCapacityRequest, context: Context
+    ) -> AsyncIterator[pb.WatchCapacityResponse]:
+        async for capacity in self._driver.watch():
+            yield pb.WatchCapacityResponse(capacity=capacity_message(capacity))
+
+    async def AnnounceCapacity(
+        self, request: pb.AnnounceCapacityRequest, context: Context
+    ) -> pb.AnnounceCapacityResponse:
+        self._driver.submit(events.CapacityAnnounced())
+        return pb.AnnounceCapacityResponse()
+
+    async def Reserve(self, request: pb.ReserveRequest, context: Context) -> pb.ReserveResponse:
+        asked = self._driver.now()
+        answers = await self._driver.reserve(request.data_manager_id, request.session_ids)
+        told = zip(request.session_ids, answers, strict=True)
+        return pb.ReserveResponse(
+            answers=[answer_message(session_id, answer, asked) for session_id, answer in told]
+        )
+
+    async def Release(self, request: pb.ReleaseRequest, context: Context) -> pb.ReleaseResponse:
+        self._driver.submit(events.ReservationReleased(tuple(request.session_ids)))
+        return pb.ReleaseResponse()
+
+    async def Initiate(self, request: pb.InitiateRequest, context: Context) -> pb.InitiateResponse:
+        work = request.work
+        with refusing(work.session_id):
+            self._driver.submit(events.InitiationAsked(work.session_id, work))
+        return pb.InitiateResponse()
+
+    async def Feed(self, request: pb.FeedRequest, context: Context) -> pb.FeedResponse:
+        food = request.food
+        slice_ids = frozenset(slice.slice_id for slice in food.slices)
+        with refusing(food.session_id):
+            self._driver.submit(events.FeedAsked(food.session_id, food, slice_ids))
+        return pb.FeedResponse()
+
+    async def Drain(self, request: pb.DrainRequest, context: Context) -> pb.DrainResponse:
+        self._driver.submit(events.DrainAsked(request.session_id))
+        return pb.DrainResponse()
+
+    async def Cancel(self, request: pb.CancelRequest, context: Context) -> pb.CancelResponse:
+        self._driver.submit(events.CancelAsked(request.session_id))
+        return pb.CancelResponse()
+
+    async def SliceDone(
+        self,
+        request_iterator: Any,  # noqa: ANN401
+        context: Context,
+    ) -> AsyncIterator[pb.SliceDoneResponse]:
+        opening: pb.SliceDoneRequest = await first(request_iterator)
+        if not opening.HasField("hello"):
+            raise Refusal(Reason.INVALID, "a data manager says hello first")
+        hello = opening.hello
+        stream = self._driver.open_outcomes(hello.data_manager_id, hello.session_ids)
+        try:
+            async with beside(self._hear(stream, request_iterator)):
+                async for outcomes, progress in stream:
+                    yield batch_message(outcomes, progress)
+        finally:
+            self._driver.close_outcomes(stream)
+
+    async def _hear(
+        self, stream: OutcomeStream, requests: AsyncIterator[pb.SliceDoneRequest]
+    ) -> None:
+        try:
+            async for request in requests:
+                if request.HasField("acknowledge"):
+                    self._driver.acknowledge(stream, request.acknowledge.through_number)
+        finally:
+            stream.watch.close()
+
+
+class HostService(host_grpc.HostServiceServicer):
+    """HostService over a driver."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    async def Attach(
+        self,
+        request_iterator: Any,  # noqa: ANN401
+        context: Context,
+    ) -> AsyncIterator[host_pb.AttachResponse]:
+        async for response in attach(self._driver, request_iterator):
+            yield response
+
+
+def served(driver: Driver) -> list[Served]:
+    """Both services, as a server takes them."""
+    return [
+        Served(
+            ProxyManagerService(driver),
+            pb_grpc.add_ProxyManagerServiceServicer_to_server,
+            pb.DESCRIPTOR.services_by_name["ProxyManagerService"].full_name,
+        ),
+        Served(
+            HostService(driver),
+            host_grpc.add_HostServiceServicer_to_server,
+            host_pb.DESCRIPTOR.services_by_name["HostService"].full_name,
+        ),
+    ]

@@ -1,0 +1,145 @@
+"""Between the messages of the contracts and the values of the core."""
+
+from typing import cast
+
+from proxy_manager.core import effects, events
+from proxy_manager.core.model import (
+    Answer,
+    Capacity,
+    Granted,
+    HostCapacity,
+    HostedSession,
+    Outcome,
+    Reason,
+    SessionLost,
+)
+from proxy_manager.streams import HostCall, Numbered
+from sluicegate.v1 import host_service_pb2 as host_pb
+from sluicegate.v1 import outcome_pb2 as outcome_pb
+from sluicegate.v1 import proxy_manager_service_pb2 as pb
+from sluicegate.v1.session_pb2 import SessionFood, SessionWork
+
+REASONS: dict[Reason, pb.DeclineReason.ValueType] = {
+    Reason.NO_HOST: pb.DECLINE_REASON_NO_HOST,
+    Reason.NO_PLACE: pb.DECLINE_REASON_NO_PLACE,
+    Reason.START_FAILED: pb.DECLINE_REASON_START_FAILED,
+    Reason.HOST_LOST: pb.DECLINE_REASON_HOST_LOST,
+}
+
+
+def hosted_session(message: host_pb.HostedSession) -> HostedSession:
+    """A session as its host reports it."""
+    return HostedSession(message.session_id, message.data_manager_id, message.started, message.gone)
+
+
+def host_event(call: HostCall, message: host_pb.AttachRequest) -> events.HostEvent:
+    """What a host said."""
+    who = (call.host_name, call.attachment)
+    match message.WhichOneof("event"):
+        case "load":
+            return events.HostLoaded(*who, message.load.cpu, message.load.memory)
+        case "session_created":
+            return events.SessionCreated(*who, message.session_created.session_id)
+        case "session_start_failed":
+            failed = message.session_start_failed
+            return events.SessionStartFailed(*who, failed.session_id, failed.message)
+        case "outcomes":
+            return events.OutcomesRelayed(*who, tuple(map(outcome, message.outcomes.outcomes)))
+        case "session_gone":
+            return events.SessionGone(*who, message.session_gone.session_id)
+        case "goodbye":
+            return events.HostLeft(*who)
+        case _:
+            return events.HostHeard(*who)
+
+
+def outcome(message: outcome_pb.Outcome) -> Outcome:
+    """An outcome, of which the core looks only at what it ends."""
+    return Outcome(
+        session_id=message.session_id,
+        number=message.outcome_number,
+        body=message,
+        size_bytes=message.ByteSize(),
+        ends_slice=message.slice_end.slice_id,
+        ends_session=message.HasField("session_end"),
+    )
+
+
+def order_message(order: effects.Order) -> host_pb.AttachResponse:
+    """An order as a host gets it."""
+    match order:
+        case effects.Create(session_id, data_manager_id):
+            create = host_pb.CreateSession(session_id=session_id, data_manager_id=data_manager_id)
+            return host_pb.AttachResponse(create=create)
+        case effects.Start(work):
+            return host_pb.AttachResponse(start=host_pb.StartSession(work=cast(SessionWork, work)))
+        case effects.Feed(food):
+            return host_pb.AttachResponse(feed=host_pb.FeedSession(food=cast(SessionFood, food)))
+        case effects.Drain(session_id):
+            return host_pb.AttachResponse(drain=host_pb.DrainSession(session_id=session_id))
+        case effects.Kill(session_id, grace_seconds):
+            kill = host_pb.KillSession(session_id=session_id, grace_seconds=grace_seconds)
+            return host_pb.AttachResponse(kill=kill)
+        case effects.Acknowledge(session_id, through_number):
+            acknowledge = host_pb.AcknowledgeSession(
+                session_id=session_id, through_outcome_number=through_number
+            )
+            return host_pb.AttachResponse(acknowledge=acknowledge)
+
+
+def batch_message(outcomes: Numbered, progress: list[outcome_pb.Progress]) -> pb.SliceDoneResponse:
+    """A batch as a data manager gets it."""
+    numbered = [
+        pb.NumberedOutcome(number=number, outcome=_outcome_message(outcome))
+        for number, outcome in outcomes
+    ]
+    return pb.SliceDoneResponse(outcomes=numbered, progress=progress)
+
+
+def answer_message(session_id: str, answer: Answer, asked: float) -> pb.ReservationAnswer:
+    """Granted or declined; the hold is told from when the request came in."""
+    if isinstance(answer, Granted):
+        granted = pb.ReservationGranted(
+            host_name=answer.host_name, expiry_seconds=max(0.0, answer.until - asked)
+        )
+        return pb.ReservationAnswer(session_id=session_id, granted=granted)
+    declined = pb.ReservationDeclined(reason=REASONS[answer.reason], message=answer.message)
+    return pb.ReservationAnswer(session_id=session_id, declined=declined)
+
+
+def capacity_message(capacity: Capacity) -> pb.CapacityResponse:
+    """The capacity as it is told."""
+    return pb.CapacityResponse(
+        sessions=capacity.sessions,
+        hosts=[_host_message(host) for host in capacity.hosts],
+        revision=capacity.revision,
+    )
+
+
+def _host_message(host: HostCapacity) -> pb.HostCapacity:
+    return pb.HostCapacity(
+        host_name=host.host_name,
+        sessions_max=host.sessions_max,
+        running=host.running,
+        held=host.held,
+        ending=host.ending,
+        cpu=host.cpu,
+        memory=host.memory,
+        closed=REASONS[host.closed] if host.closed else pb.DECLINE_REASON_UNSPECIFIED,
+        oldest_hold_seconds=host.oldest_hold_seconds,
+    )
+
+
+def _outcome_message(outcome: Outcome) -> outcome_pb.Outcome:
+    match outcome.body:
+        case outcome_pb.Outcome() as message:
+            return message
+        case SessionLost(message=text):
+            end = outcome_pb.SessionEnd(
+                message=text, failure=outcome_pb.FAILURE_REASON_SESSION_LOST
+            )
+            return outcome_pb.Outcome(
+                session_id=outcome.session_id, outcome_number=outcome.number, session_end=end
+            )
+        case other:
+            raise TypeError(f"not an outcome: {other!r}")
