@@ -1,0 +1,68 @@
+"""RESTORE: writes a span of a repository snapshot into a directory."""
+
+from container_agent.repository.repository import Repository
+from container_agent.repository.trees import Node
+from container_agent.session.restore_files import FileRestorer
+from container_agent.session.restore_nodes import KINDS, is_hard_linked, metadata_of
+from container_agent.session.restore_walk import DIRECTORY, Components, Selection, reach_of
+from container_agent.session.tally import Tally
+from container_agent.storage.write import Target
+from container_agent.storage.write_entries import create_special, create_symlink
+from container_agent.storage.write_metadata import give_metadata_unopened
+from sluicegate.v1 import slice_pb2
+
+
+def restore(work: slice_pb2.RestoreWork, repository: Repository, tally: Tally) -> bytes:
+    """Writes the entries of the span, each whole but for what the finish must do.
+
+    Doing it again does it anew: what lies there from an earlier attempt gives way.
+    """
+    selection = Selection(repository, work.plan)
+    reach = reach_of(work.span)
+    target = Target(work.plan.target)
+    files = FileRestorer(repository, target, tally)
+    try:
+        for above, node in selection.walk(reach):
+            tally.check()
+            if node.type != "file":
+                restore_other(target, files, tally, above, node)
+            elif is_hard_linked(node):
+                continue
+            elif node.size > work.range_bytes:
+                first, last = reach.bytes_of((*above, node.name))
+                files.span(above, node, first, last)
+            else:
+                files.whole(above, node)
+        files.settle()
+    finally:
+        files.close()
+        target.close()
+    return b""
+
+
+def restore_other(
+    target: Target, files: FileRestorer, tally: Tally, above: Components, node: Node
+) -> None:
+    """Makes what is no file: a directory without its metadata, or another entry with it."""
+    path = (*above, node.name)
+    try:
+        if node.type == DIRECTORY:
+            tally.directories += 1
+            target.directory(path)
+        else:
+            tally.others += 1
+            make_entry(target.directory(above), node)
+    except OSError as failure:
+        files.unwritten(path, failure)
+
+
+def make_entry(directory: int, node: Node) -> None:
+    """Makes a link, a pipe, a socket or a device."""
+    link = node.type == "symlink"
+    if link:
+        create_symlink(directory, node.name, node.linktarget)
+    elif node.type in KINDS:
+        create_special(directory, node.name, KINDS[node.type], node.device)
+    else:
+        raise OSError(0, f"entries of the kind {node.type!r} are not known")
+    give_metadata_unopened(directory, node.name, metadata_of(node), link)

@@ -1,0 +1,106 @@
+"""RESTORE_FINISH: what must come last in a restore."""
+
+import os
+
+from container_agent.repository.repository import Repository
+from container_agent.repository.trees import Node
+from container_agent.session.restore_files import FileRestorer
+from container_agent.session.restore_nodes import is_hard_linked, metadata_of
+from container_agent.session.restore_walk import DIRECTORY, Components, Selection
+from container_agent.session.tally import Tally
+from container_agent.storage.write import Target
+from container_agent.storage.write_entries import create_link
+from container_agent.storage.write_metadata import give_metadata
+from sluicegate.v1 import slice_pb2
+
+
+def restore_finish(
+    work: slice_pb2.RestoreFinishWork, repository: Repository, tally: Tally
+) -> bytes:
+    """Completes large files, makes hard-linked ones, and gives directories their metadata, the
+    deepest first, each when nothing more is put into it. Doing it again does it anew."""
+    finish = Finish(work, repository, tally)
+    try:
+        finish.run()
+    finally:
+        finish.close()
+    return b""
+
+
+class Finish:
+    """One finish on its way through the snapshot."""
+
+    def __init__(
+        self, work: slice_pb2.RestoreFinishWork, repository: Repository, tally: Tally
+    ) -> None:
+        self._range_bytes = work.range_bytes
+        self._tally = tally
+        self._selection = Selection(repository, work.plan)
+        self._target = Target(work.plan.target, self._leave)
+        self._files = FileRestorer(repository, self._target, tally)
+        # The nodes of the directories that are open; of each hard-linked file that has names to
+        # come, the first place and how many they are.
+        self._entered: dict[Components, Node] = {}
+        self._linked: dict[tuple[int, int], tuple[Components, int]] = {}
+
+    def run(self) -> None:
+        """Walks all of it."""
+        for above, node in self._selection.walk():
+            self._tally.check()
+            if node.type == DIRECTORY:
+                self._enter((*above, node.name), node)
+            elif is_hard_linked(node):
+                self._restore_linked(above, node)
+            elif node.type == "file" and node.size > self._range_bytes:
+                self._files.finish_large(above, node)
+        self._target.leave_all()
+
+    def _enter(self, path: Components, node: Node) -> None:
+        try:
+            self._target.directory(path)
+        except OSError as failure:
+            self._files.unwritten(path, failure)
+        else:
+            self._entered[path] = node
+
+    def _leave(self, path: Components, directory: int) -> None:
+        """Nothing more is put into a directory. Those above an included path are left alone."""
+        node = self._entered.pop(path, None)
+        if node is None:
+            return
+        try:
+            give_metadata(directory, metadata_of(node))
+        except OSError as failure:
+            self._files.unwritten(path, failure)
+
+    def _restore_linked(self, above: Components, node: Node) -> None:
+        """Writes the first of a file's names, and links the others to it."""
+        key = (node.device_id, node.inode)
+        first, to_come = self._linked.pop(key, (None, node.links))
+        if to_come > 1:
+            self._linked[key] = (first or (*above, node.name), to_come - 1)
+        if first is None:
+            self._files.whole(above, node)
+            self._files.settle()
+            return
+        self._tally.files += 1
+        try:
+            self._link(first, above, node.name)
+        except OSError as failure:
+            self._files.unwritten((*above, node.name), failure)
+
+    def _link(self, first: Components, above: Components, name: bytes) -> None:
+        directory = self._target.directory(above)
+        if first[:-1] == above:
+            create_link(directory, first[-1], directory, name)
+            return
+        source = self._target.reopen(first[:-1])
+        try:
+            create_link(source, first[-1], directory, name)
+        finally:
+            os.close(source)
+
+    def close(self) -> None:
+        """Closes what is open."""
+        self._files.close()
+        self._target.close()

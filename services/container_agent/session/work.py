@@ -1,0 +1,204 @@
+"""The work on slices, each by its kind, with the repository that a session opens once."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+
+from container_agent.repository.errors import RepositoryLocked
+from container_agent.repository.repository import Repository
+from container_agent.repository.stores import LocalStore
+from container_agent.session.copy import copy
+from container_agent.session.crawl import crawl
+from container_agent.session.failures import failure_of
+from container_agent.session.restore import restore
+from container_agent.session.restore_crawl import restore_crawl
+from container_agent.session.restore_finish import restore_finish
+from container_agent.session.seal import seal
+from container_agent.session.tally import Tally
+from container_agent.session.verify import verify
+from sluicegate.rpc.text import one_line
+from sluicegate.rpc.tracing import Tracing
+from sluicegate.v1 import outcome_pb2, slice_pb2
+
+# Half a message: the other half is for what may come along.
+PART_BYTES = 400 << 10
+CUTS_AT_ONCE = 256
+# Kinds that read what others have stored after this session opened the repository.
+LOOKING_AGAIN = frozenset(("seal", "restore_crawl", "restore", "restore_finish", "verify"))
+
+log = logging.getLogger(__name__)
+
+
+class OpenedOnce:
+    """The repository of a session: opened for its first slice, held by a shared lock to its end."""
+
+    def __init__(self, location: str, password: bytes) -> None:
+        self._location = location
+        self._password = password
+        self._repository: Repository | None = None
+        self._failure: Exception | None = None
+        self._held = ExitStack()
+
+    def get(self) -> Repository:
+        """The open repository. What cannot be opened is not tried again, unless it was locked."""
+        if self._failure is not None:
+            raise self._failure
+        if self._repository is None:
+            try:
+                self._repository = self._open()
+            except RepositoryLocked:
+                raise
+            except Exception as failure:
+                self._failure = failure
+                raise
+        return self._repository
+
+    def _open(self) -> Repository:
+        repository = Repository.open(LocalStore(self._location), self._password)
+        with ExitStack() as held:
+            held.enter_context(repository.shared_lock())
+            repository.load_index()
+            self._held = held.pop_all()
+        return repository
+
+    def close(self) -> None:
+        """Gives the lock back."""
+        self._held.close()
+
+
+class Work:
+    """What a session works with. All but `progress` is for one thread."""
+
+    def __init__(
+        self,
+        location: str,
+        password: bytes,
+        tracing: Tracing,
+        stopping: threading.Event,
+        report: Callable[[outcome_pb2.CutsMade], None],
+    ) -> None:
+        self._opened = OpenedOnce(location, password)
+        self._tracing = tracing
+        self._stopping = stopping
+        self._report = report
+        self._running: tuple[slice_pb2.Slice, Tally] | None = None
+        self._slices_done = 0
+
+    def perform(self, slice_: slice_pb2.Slice) -> outcome_pb2.SliceEnd:
+        """Does a slice and says how it ended; a failure is an answer too."""
+        tally = Tally(stopping=self._stopping)
+        end = outcome_pb2.SliceEnd(slice_id=slice_.slice_id, attempt=slice_.attempt)
+        kind = slice_.WhichOneof("work") or ""
+        attributes = {"slice_id": slice_.slice_id, "attempt": slice_.attempt}
+        span = self._tracing.start(
+            f"slice {kind}", parent=slice_.traceparent, attributes=attributes
+        )
+        self._running = (slice_, tally)
+        try:
+            tally.check()
+            end.result_id = self._dispatch(slice_, kind, tally)
+        except Exception as error:
+            end.failure, end.message = failure_of(error)
+            if end.failure == outcome_pb2.FAILURE_REASON_INTERNAL:
+                log.exception("Slice %s failed.", slice_.slice_id)
+        finally:
+            self._running = None
+        end.counts.CopyFrom(counts_of(tally))
+        list_unread(end, tally)
+        span.end(end.message)
+        return end
+
+    def _dispatch(self, slice_: slice_pb2.Slice, kind: str, tally: Tally) -> bytes:
+        repository = self._opened.get()
+        if self._slices_done and kind in LOOKING_AGAIN:
+            repository.load_index()
+        self._slices_done += 1
+        match kind:
+            case "crawl":
+                return crawl(slice_.crawl, repository, Reporting(slice_, self._report), tally)
+            case "copy":
+                return copy(slice_.copy, repository, tally)
+            case "seal":
+                return seal(slice_.seal, repository, tally)
+            case "restore_crawl":
+                reporting = Reporting(slice_, self._report)
+                return restore_crawl(slice_.restore_crawl, repository, reporting, tally)
+            case "restore":
+                return restore(slice_.restore, repository, tally)
+            case "restore_finish":
+                return restore_finish(slice_.restore_finish, repository, tally)
+            case "verify":
+                return verify(slice_.verify, repository, tally)
+            case _:
+                raise ValueError(f"work of a kind that this version does not know: {slice_}")
+
+    def progress(self) -> outcome_pb2.Progress | None:
+        """How far the running slice is; for any thread."""
+        if (running := self._running) is None:
+            return None
+        slice_, tally = running
+        return outcome_pb2.Progress(
+            slice_id=slice_.slice_id, attempt=slice_.attempt, counts=counts_of(tally)
+        )
+
+    def close(self) -> None:
+        """Ends the session's hold on the repository."""
+        self._opened.close()
+
+
+class Reporting:
+    """Numbers the batches of one attempt and keeps each below a message's size."""
+
+    def __init__(
+        self, slice_: slice_pb2.Slice, report: Callable[[outcome_pb2.CutsMade], None]
+    ) -> None:
+        self._slice = slice_
+        self._report = report
+        self._batches = 0
+
+    def __call__(self, cuts: Sequence[outcome_pb2.Cut], snapshot_id: bytes) -> None:
+        for batch in batches_of(cuts):
+            made = outcome_pb2.CutsMade(
+                slice_id=self._slice.slice_id,
+                attempt=self._slice.attempt,
+                batch_number=self._batches,
+                cuts=batch,
+                snapshot_id=snapshot_id,
+            )
+            self._batches += 1
+            self._report(made)
+
+
+def batches_of(cuts: Sequence[outcome_pb2.Cut]) -> Iterator[list[outcome_pb2.Cut]]:
+    """The same cuts in the same order, no more at once than a message may hold."""
+    batch: list[outcome_pb2.Cut] = []
+    size = 0
+    for cut in cuts:
+        if batch and (len(batch) == CUTS_AT_ONCE or size + cut.ByteSize() > PART_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(cut)
+        size += cut.ByteSize()
+    if batch:
+        yield batch
+
+
+def counts_of(tally: Tally) -> outcome_pb2.Counts:
+    """A tally as it travels."""
+    return outcome_pb2.Counts(
+        **{field.name: getattr(tally, field.name) for field in outcome_pb2.Counts.DESCRIPTOR.fields}
+    )
+
+
+def list_unread(end: outcome_pb2.SliceEnd, tally: Tally) -> None:
+    """Lists the unread files as far as a message holds them, and says how many there are."""
+    end.unread_files_count = tally.unread_count
+    size = 0
+    for path, reason, detail in tally.unread:
+        told = one_line(detail)
+        unread = outcome_pb2.UnreadFile(path=path[:4096], reason=reason, detail=told)
+        size += unread.ByteSize()
+        if size > PART_BYTES:
+            break
+        end.unread_files.append(unread)

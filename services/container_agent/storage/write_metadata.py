@@ -1,0 +1,76 @@
+"""Gives restored entries their owner, mode, extended attributes and times, in the order that keeps all.
+
+A change of owner takes setuid bits and capabilities away, so it comes first; an attribute may
+need a mode that the entry loses at last; and every other change would touch the times.
+"""
+
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+NOT_MINE = (errno.EPERM, errno.EACCES)
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What an entry is given beside its content. Mode is as chmod takes it."""
+
+    mode: int
+    uid: int
+    gid: int
+    atime_ns: int
+    mtime_ns: int
+    attributes: dict[str, bytes] = field(default_factory=dict)
+
+
+def give_owner(change: Callable[[int, int], None], metadata: Metadata) -> None:
+    """Changes the owner; who is not root keeps what he cannot give away, as tar does."""
+    try:
+        change(metadata.uid, metadata.gid)
+    except PermissionError:
+        if os.geteuid() == 0:
+            raise
+
+
+def give_attributes(place: int | str, metadata: Metadata) -> None:
+    """Sets the extended attributes; those of the system only when root."""
+    for name, value in metadata.attributes.items():
+        try:
+            os.setxattr(place, name, value)
+        except OSError as error:
+            mine = name.startswith("user.") or os.geteuid() == 0
+            if error.errno in NOT_MINE and not mine:
+                continue
+            raise OSError(error.errno, f"attribute {name}: {error.strerror}") from error
+
+
+def give_metadata(descriptor: int, metadata: Metadata) -> None:
+    """Completes an open file or directory; its times last."""
+    give_owner(lambda uid, gid: os.fchown(descriptor, uid, gid), metadata)
+    try:
+        if metadata.attributes:
+            give_attributes(descriptor, metadata)
+    finally:
+        os.fchmod(descriptor, metadata.mode)
+        os.utime(descriptor, ns=(metadata.atime_ns, metadata.mtime_ns))
+
+
+def give_metadata_unopened(directory: int, name: bytes, metadata: Metadata, link: bool) -> None:
+    """Completes what must not be opened: a link, a pipe, a device.
+
+    A descriptor that only names the entry pins it, so that nothing put in its place is changed.
+    """
+    pinned = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=directory)
+    place = f"/proc/self/fd/{pinned}"
+    try:
+        give_owner(lambda uid, gid: os.chown(place, uid, gid), metadata)
+        try:
+            if metadata.attributes:
+                give_attributes(place, metadata)
+        finally:
+            if not link:
+                os.chmod(place, metadata.mode)
+            os.utime(place, ns=(metadata.atime_ns, metadata.mtime_ns))
+    finally:
+        os.close(pinned)
