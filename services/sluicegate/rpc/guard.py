@@ -1,6 +1,7 @@
 """The interceptor in front of every method: checks what comes in, translates what goes wrong."""
 
 import asyncio
+import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -41,19 +42,18 @@ class Guard(grpc.aio.ServerInterceptor):
 def _guarded(handler: Any, method: str) -> Handler:  # noqa: ANN401  # grpc's handlers are untyped
     codecs = (handler.request_deserializer, handler.response_serializer)
     incoming = _checked_stream if handler.request_streaming else _checked
-    if handler.request_streaming and handler.response_streaming:
-        behavior = _streaming(handler.stream_stream, incoming, method)
-        return grpc.stream_stream_rpc_method_handler(behavior, *codecs)
-    if handler.response_streaming:
-        behavior = _streaming(handler.unary_stream, incoming, method)
-        return grpc.unary_stream_rpc_method_handler(behavior, *codecs)
-    if handler.request_streaming:
-        return grpc.stream_unary_rpc_method_handler(
-            _answering(handler.stream_unary, incoming, method), *codecs
-        )
-    return grpc.unary_unary_rpc_method_handler(
-        _answering(handler.unary_unary, incoming, method), *codecs
-    )
+    match handler.request_streaming, handler.response_streaming:
+        case True, True:
+            behavior, make = handler.stream_stream, grpc.stream_stream_rpc_method_handler
+        case False, True:
+            behavior, make = handler.unary_stream, grpc.unary_stream_rpc_method_handler
+        case True, False:
+            behavior, make = handler.stream_unary, grpc.stream_unary_rpc_method_handler
+        case _:
+            behavior, make = handler.unary_unary, grpc.unary_unary_rpc_method_handler
+    # A method that streams yields its messages, or writes them itself as that of health does.
+    wrap = _streaming if inspect.isasyncgenfunction(behavior) else _answering
+    return make(wrap(behavior, incoming, method), *codecs)
 
 
 def _checked(request: Message) -> Message:

@@ -58,7 +58,13 @@ STATUS_CODES: dict[Reason, grpc.StatusCode] = {
     Reason.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.TOO_MANY: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
-UNREACHABLE_CODES = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+# A call that arrives while its server ends, or outlives the server's grace, comes back CANCELLED;
+# what the caller itself cancels raises asyncio.CancelledError instead.
+UNREACHABLE_CODES = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.CANCELLED,
+)
 
 
 class Refusal(Exception):
