@@ -14,6 +14,7 @@ from proxy_manager.service import served
 from sluicegate.rpc.logs import set_up_logs
 from sluicegate.rpc.server import CannotListen, Server
 from sluicegate.rpc.signals import until_signalled
+from sluicegate.rpc.tasks import task_group
 from sluicegate.rpc.tracing import Tracing
 
 
@@ -34,7 +35,7 @@ async def running(settings: Settings) -> AsyncIterator[list[str]]:
     server = Server(served(driver), settings.listen, tracing, reflection=settings.reflection)
     try:
         addresses = await server.start()
-        async with asyncio.TaskGroup() as tasks:
+        async with task_group() as tasks:
             time = tasks.create_task(driver.keep_time())
             yield addresses
             time.cancel()

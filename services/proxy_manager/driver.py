@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from itertools import count
 
 from proxy_manager.core import events
@@ -16,7 +16,8 @@ from proxy_manager.core.effects import (
     TellHost,
     TellOfCapacity,
 )
-from proxy_manager.core.model import Answer, Capacity, Declined, HostedSession, Reason, Times
+from proxy_manager.core.model import Answer, Capacity, Declined, HostedSession, Times
+from proxy_manager.core.model import Reason as Decline
 from proxy_manager.streams import (
     BATCH_BYTES,
     BATCH_OUTCOMES,
@@ -25,10 +26,12 @@ from proxy_manager.streams import (
     OutcomeStream,
     Watch,
 )
+from sluicegate.rpc.refusals import Reason, Refusal
 from sluicegate.v1 import outcome_pb2
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.25
+ENDING = "the proxy manager ends; ask again"
 Clock = Callable[[], float]
 
 
@@ -43,6 +46,7 @@ class Driver:
         self._streams: dict[str, OutcomeStream] = {}
         self._watches: set[Watch] = set()
         self._waiting: dict[str, list[asyncio.Future[Answer]]] = {}
+        self._closed = False
 
     async def keep_time(self) -> None:
         """Lets what has a deadline reach it; runs until cancelled."""
@@ -61,6 +65,7 @@ class Driver:
 
     async def reserve(self, data_manager_id: str, session_ids: Sequence[str]) -> list[Answer]:
         """The answer for each session, when all are known: at the latest at the start deadline."""
+        self._check_open()
         answers = [asyncio.get_running_loop().create_future() for _ in session_ids]
         for session_id, answer in zip(session_ids, answers, strict=True):
             self._waiting.setdefault(session_id, []).append(answer)
@@ -71,6 +76,7 @@ class Driver:
         self, host_name: str, sessions_max: int, sessions: Sequence[HostedSession]
     ) -> HostCall:
         """Begins a host's call; an older one of the same name ends."""
+        self._check_open()
         if older := self._calls.get(host_name):
             older.superseded = True
             older.orders.close()
@@ -89,6 +95,7 @@ class Driver:
 
     def open_outcomes(self, data_manager_id: str, session_ids: Sequence[str]) -> OutcomeStream:
         """Begins a data manager's stream; an older one of it ends."""
+        self._check_open()
         if older := self._streams.get(data_manager_id):
             older.watch.close()
 
@@ -117,8 +124,9 @@ class Driver:
         if stream := self._streams.get(data_manager_id or ""):
             stream.tell_progress(progress)
 
-    async def watch(self) -> AsyncIterator[Capacity]:
+    async def watch(self) -> AsyncGenerator[Capacity, None]:
         """The capacity now, and again whenever it grew."""
+        self._check_open()
         watch = Watch()
         watch.wake()
         self._watches.add(watch)
@@ -130,12 +138,17 @@ class Driver:
 
     def close(self) -> None:
         """Ends every stream and answers whoever waits, so that the server can stop at once."""
+        self._closed = True
         for call in self._calls.values():
             call.orders.close()
         for watch in (*self._watches, *(stream.watch for stream in self._streams.values())):
             watch.close()
         for session_id in list(self._waiting):
-            self._answer(session_id, Declined(Reason.NO_HOST, "the proxy manager ends"))
+            self._answer(session_id, Declined(Decline.NO_HOST, ENDING))
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Refusal(Reason.SHUTTING_DOWN, ENDING)
 
     def _perform(self, effect: Effect) -> None:
         match effect:

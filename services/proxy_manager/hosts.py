@@ -1,18 +1,14 @@
 """The conversation with one proxy host: it dials, and is then commanded over its call."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from collections.abc import AsyncIterator
 
 from proxy_manager.driver import Driver
 from proxy_manager.streams import HostCall
 from proxy_manager.translation import host_event, hosted_session, order_message
+from sluicegate.rpc.conversations import first
 from sluicegate.rpc.refusals import Reason, Refusal
+from sluicegate.rpc.tasks import beside
 from sluicegate.v1 import host_service_pb2 as pb
-
-HELLO_SECONDS = 10.0
-T = TypeVar("T")
 
 
 async def attach(
@@ -46,25 +42,3 @@ async def _hear(driver: Driver, call: HostCall, requests: AsyncIterator[pb.Attac
     finally:
         # The requests end when the host hangs up and when it dies alike: so does the call.
         call.orders.close()
-
-
-async def first(requests: AsyncIterator[T]) -> T:
-    """The message that opens a stream."""
-    try:
-        async with asyncio.timeout(HELLO_SECONDS):
-            return await anext(requests)
-    except (TimeoutError, StopAsyncIteration) as error:
-        message = f"the stream was not opened by a hello within {HELLO_SECONDS:g} s"
-        raise Refusal(Reason.INVALID, message) from error
-
-
-@asynccontextmanager
-async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Does work beside the block; what is not done at its end is cancelled, its fault raised."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

@@ -1,17 +1,19 @@
 """The two services of the proxy manager, translated: nothing is decided here."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 from proxy_manager.core import events
 from proxy_manager.core.model import ReservationLapsed, SessionUnknown
 from proxy_manager.driver import Driver
-from proxy_manager.hosts import attach, beside, first
+from proxy_manager.hosts import attach
 from proxy_manager.streams import OutcomeStream
 from proxy_manager.translation import answer_message, batch_message, capacity_message
+from sluicegate.rpc.conversations import first
 from sluicegate.rpc.refusals import Reason, Refusal
 from sluicegate.rpc.server import Served
+from sluicegate.rpc.tasks import beside
 from sluicegate.v1 import host_service_pb2 as host_pb
 from sluicegate.v1 import host_service_pb2_grpc as host_grpc
 from sluicegate.v1 import proxy_manager_service_pb2 as pb
@@ -45,8 +47,9 @@ class ProxyManagerService(pb_grpc.ProxyManagerServiceServicer):
     async def WatchCapacity(
         self, request: pb.WatchCapacityRequest, context: Context
     ) -> AsyncIterator[pb.WatchCapacityResponse]:
-        async for capacity in self._driver.watch():
-            yield pb.WatchCapacityResponse(capacity=capacity_message(capacity))
+        async with aclosing(self._driver.watch()) as capacities:
+            async for capacity in capacities:
+                yield pb.WatchCapacityResponse(capacity=capacity_message(capacity))
 
     async def AnnounceCapacity(
         self, request: pb.AnnounceCapacityRequest, context: Context
@@ -121,13 +124,12 @@ class HostService(host_grpc.HostServiceServicer):
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
 
-    async def Attach(
+    def Attach(
         self,
         request_iterator: Any,  # noqa: ANN401
         context: Context,
     ) -> AsyncIterator[host_pb.AttachResponse]:
-        async for response in attach(self._driver, request_iterator):
-            yield response
+        return attach(self._driver, request_iterator)
 
 
 def served(driver: Driver) -> list[Served]:

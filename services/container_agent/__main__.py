@@ -1,0 +1,189 @@
+"""The container agent of a proxy host, as a program and as a part of one."""
+
+import asyncio
+import fcntl
+import os
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from container_agent.host.attach import Attachment
+from container_agent.host.passwords import PasswordMissing, find_password
+from container_agent.host.process_runtime import SESSION_COMMAND, ProcessRuntime
+from container_agent.host.sessions import Sessions
+from container_agent.host.sessions_server import served
+from sluicegate.rpc.logs import set_up_logs
+from sluicegate.rpc.refusals import Refusal
+from sluicegate.rpc.server import Server
+from sluicegate.rpc.signals import until_signalled
+from sluicegate.rpc.tasks import task_group
+from sluicegate.rpc.tracing import Tracing
+
+ATTACH_SECONDS = 20.0
+GRACE_SECONDS = 5.0
+COMMIT_SECONDS = 2.0
+END_SECONDS = 30.0
+# What the kernel takes as the path of a unix socket, less the end of the string.
+SOCKET_PATH_MAX = 107
+
+
+class NotAttached(Exception):
+    """The proxy manager does not answer."""
+
+
+class RunDirectoryUnusable(Exception):
+    """The sessions' socket cannot lie there."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a container agent is started with."""
+
+    proxy_manager: str
+    host_name: str
+    sessions_max: int
+    run_directory: Path
+    password: Callable[[], bytes]
+    session_command: tuple[str, ...] = SESSION_COMMAND
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[None]:
+    """A host that is attached and takes sessions inside the block; at its end they are ended."""
+    tracing = Tracing.from_environment("container-agent")
+    attachment = Attachment(
+        settings.proxy_manager, settings.host_name, settings.sessions_max, tracing
+    )
+    runtime = ProcessRuntime(settings.run_directory, settings.session_command)
+    with private_socket(settings.run_directory) as path:
+        async with task_group() as tasks:
+            sessions = Sessions(runtime, path, settings.password, attachment.say, tasks)
+            server = Server([served(sessions)], [f"unix:{path}"], tracing, reflection=False)
+            await server.start()
+            keeping = tasks.create_task(attachment.keep(sessions))
+            try:
+                await _until_welcomed(attachment, settings.proxy_manager)
+                yield
+                await _leave(attachment, sessions)
+            finally:
+                keeping.cancel()
+                await server.stop(0.0)
+    await asyncio.to_thread(tracing.shut_down)
+
+
+async def _until_welcomed(attachment: Attachment, proxy_manager: str) -> None:
+    try:
+        async with asyncio.timeout(ATTACH_SECONDS):
+            await attachment.welcomed.wait()
+    except TimeoutError as error:
+        raise NotAttached(
+            f"no proxy manager answers at {proxy_manager}; start it, or name another address"
+        ) from error
+
+
+async def _leave(attachment: Attachment, sessions: Sessions) -> None:
+    """Takes no more, ends what runs, and lets what was said be committed."""
+    attachment.say_goodbye()
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            await sessions.end_all(GRACE_SECONDS, COMMIT_SECONDS)
+    except TimeoutError:
+        # What cannot even be killed is left to the system; the proxy manager counts it as lost.
+        return
+
+
+@contextmanager
+def private_socket(run_directory: Path) -> Iterator[Path]:
+    """The path of the sessions' socket, in a directory that only this user and agent use."""
+    path = run_directory / "agent.sock"
+    if len(os.fsencode(path)) > SOCKET_PATH_MAX:
+        raise RunDirectoryUnusable(f"{run_directory} is too long a path; name a shorter one")
+    with _locked(run_directory):
+        path.unlink(missing_ok=True)
+        yield path
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(run_directory: Path) -> Iterator[None]:
+    with ExitStack() as undo:
+        try:
+            run_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            run_directory.chmod(0o700)
+            lock = undo.enter_context((run_directory / "agent.lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunDirectoryUnusable(
+                f"another container agent uses {run_directory}; name another directory"
+            ) from error
+        except OSError as error:
+            raise RunDirectoryUnusable(
+                f"cannot use {run_directory}: {error.strerror}; name another directory"
+            ) from error
+        yield
+
+
+async def _serve(settings: Settings) -> None:
+    async with running(settings):
+        print(settings.host_name, "attached to", settings.proxy_manager, flush=True)
+        await until_signalled()
+
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def container_agent(
+    proxy_manager: Annotated[
+        str,
+        typer.Option(envvar="SLUICEGATE_PROXY_MANAGER", help="The proxy manager's address."),
+    ] = "127.0.0.1:7602",
+    host_name: Annotated[
+        str,
+        typer.Option(envvar="SLUICEGATE_HOST_NAME", help="This host's name, unique among all."),
+    ] = socket.gethostname(),
+    sessions_max: Annotated[
+        int,
+        typer.Option(
+            envvar="SLUICEGATE_SESSIONS_MAX", min=1, max=10000, help="Sessions it takes at once."
+        ),
+    ] = os.cpu_count() or 1,
+    run_directory: Annotated[
+        Path | None,
+        typer.Option(envvar="SLUICEGATE_RUN_DIRECTORY", help="Where the sessions' socket lies."),
+    ] = None,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(help="Holds the repositories' password. Else SLUICEGATE_PASSWORD_FILE, ..."),
+    ] = None,
+) -> None:
+    """Offers this host to a proxy manager until SIGTERM or SIGINT."""
+    set_up_logs("container-agent")
+    run_directory = run_directory or _default_run_directory()
+    try:
+        password = find_password(password_file, os.environ)
+        settings = Settings(proxy_manager, host_name, sessions_max, run_directory, lambda: password)
+        asyncio.run(_serve(settings))
+    except (PasswordMissing, RunDirectoryUnusable, NotAttached, Refusal) as error:
+        typer.echo(f"container-agent: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _default_run_directory() -> Path:
+    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    return Path(base) / f"sluicegate-{os.getuid()}"
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+"""The sessions of this host: from the order to create one until its last outcome is committed."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from container_agent.host.relay import Relay, batches
+from sluicegate.rpc.mailbox import Mailbox
+from sluicegate.rpc.text import one_line
+from sluicegate.v1 import host_service_pb2 as pb
+from sluicegate.v1 import outcome_pb2
+from sluicegate.v1 import session_service_pb2 as session_pb
+
+START_SECONDS = 20.0
+# How long a session that said goodbye may take to end, and one that died to be heard out.
+LEAVE_SECONDS = 10.0
+HEAR_OUT_SECONDS = 5.0
+COMMANDS_MAX = 10_000
+
+
+class StartFailed(Exception):
+    """A container could not be started; nothing of it is left."""
+
+
+class Container(Protocol):
+    """What a session runs in."""
+
+    def kill(self) -> None:
+        """Ends it at once."""
+
+    async def wait(self) -> str:
+        """Returns when it is confirmed gone: how it ended, in one line."""
+
+
+class Runtime(Protocol):
+    """What makes containers: the port that this module needs."""
+
+    async def create(self, session_id: str, token: str, socket: Path) -> Container:
+        """Starts a session that will say hello on the socket; StartFailed when it cannot."""
+
+
+class Session:
+    """One session of this host. `commands` waits for it, whether it said hello yet or not."""
+
+    def __init__(self, session_id: str, data_manager_id: str) -> None:
+        self.session_id = session_id
+        self.data_manager_id = data_manager_id
+        self.token = secrets.token_urlsafe(32)
+        self.commands: Mailbox[session_pb.RunResponse] = Mailbox(COMMANDS_MAX)
+        self.relay = Relay()
+        self.room = asyncio.Event()
+        self.hello = asyncio.Event()
+        self.heard_out = asyncio.Event()
+        self.container: Container | None = None
+        self.started = False
+        self.killed = False
+        self.goodbye = False
+        self.gone = False
+
+    def kill(self) -> None:
+        """Ends it at once, or as soon as there is something to end."""
+        self.killed = True
+        if self.container is not None:
+            self.container.kill()
+
+    def stop(self, grace_seconds: float) -> None:
+        """Ends it: asked first when there is a grace and someone to ask, killed after."""
+        if grace_seconds <= 0 or not self.started:
+            self.kill()
+            return
+        self.send(session_pb.RunResponse(cancel=session_pb.SessionCancel()))
+        asyncio.get_running_loop().call_later(grace_seconds, self.kill)
+
+    def send(self, command: session_pb.RunResponse) -> None:
+        """Sends a command. One that has let thousands lie hangs, and is ended."""
+        if not self.commands.put(command) and not self.commands.closed:
+            self.kill()
+
+    async def until_room(self) -> None:
+        """Waits while too much that it said is not committed."""
+        while self.relay.full:
+            self.room.clear()
+            await self.room.wait()
+
+
+class Sessions:
+    """Does what the proxy manager orders, and says what becomes of it.
+
+    `say` reaches the proxy manager or is lost; `report` is everything again, for when the host
+    attaches anew.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        socket: Path,
+        password: Callable[[], bytes],
+        say: Callable[[pb.AttachRequest], None],
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._runtime = runtime
+        self._socket = socket
+        self._password = password
+        self._say = say
+        self._tasks = tasks
+        self._sessions: dict[str, Session] = {}
+        self._changed = asyncio.Event()
+
+    def get(self, session_id: str) -> Session | None:
+        """The session of a name, if this host has it."""
+        return self._sessions.get(session_id)
+
+    def report(self) -> tuple[list[pb.HostedSession], list[pb.AttachRequest]]:
+        """What there is, and what has to be said again about it."""
+        hosted, again = [], []
+        for session in self._sessions.values():
+            hosted.append(
+                pb.HostedSession(
+                    session_id=session.session_id,
+                    data_manager_id=session.data_manager_id,
+                    started=session.started,
+                    gone=session.gone,
+                )
+            )
+            if session.hello.is_set() and not session.started and not session.gone:
+                again.append(_created(session))
+            again.extend(_relayed(session.relay))
+        return hosted, again
+
+    def create(self, session_id: str, data_manager_id: str) -> None:
+        """Begins to make a container; many at once. One that is there already is the answer."""
+        known = self._sessions.get(session_id)
+        if known is None:
+            session = self._sessions[session_id] = Session(session_id, data_manager_id)
+            self._tasks.create_task(self._live(session))
+        elif known.hello.is_set() and not known.gone:
+            self._say(_created(known))
+
+    def start(self, work: pb.StartSession) -> None:
+        """Gives a session its work. Twice is once."""
+        session = self._sessions.get(work.work.session_id)
+        if session is None or session.started:
+            return
+        session.started = True
+        start = session_pb.SessionStart(work=work.work, password=self._password())
+        session.send(session_pb.RunResponse(start=start))
+
+    def tell(self, session_id: str, command: session_pb.RunResponse) -> None:
+        """Passes a command on, if there is such a session."""
+        if session := self._sessions.get(session_id):
+            session.send(command)
+
+    def acknowledge(self, session_id: str, through_number: int) -> None:
+        """Outcomes are committed: they are dropped here, and the session is told."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            return
+        session.relay.acknowledge(through_number)
+        session.room.set()
+        acknowledgement = session_pb.Acknowledgement(through_outcome_number=through_number)
+        session.send(session_pb.RunResponse(acknowledge=acknowledgement))
+        self._forget_if_done(session)
+
+    def stop(self, session_id: str, grace_seconds: float) -> None:
+        """Ends a session, if there is such a one."""
+        if session := self._sessions.get(session_id):
+            session.stop(grace_seconds)
+
+    def take_in(self, session: Session, outcomes: Sequence[outcome_pb2.Outcome]) -> None:
+        """Keeps and passes on what a session said; tells it again what is committed already."""
+        for batch in batches(session.relay.keep(outcomes)):
+            self._say(pb.AttachRequest(outcomes=pb.OutcomeRelay(outcomes=batch)))
+        if outcomes[0].outcome_number <= session.relay.acknowledged:
+            through = session_pb.Acknowledgement(through_outcome_number=session.relay.acknowledged)
+            session.send(session_pb.RunResponse(acknowledge=through))
+
+    def pass_on(self, progress: outcome_pb2.Progress) -> None:
+        """Passes on how far a slice is."""
+        self._say(pb.AttachRequest(progress=progress))
+
+    def hung_up(self, session: Session) -> None:
+        """The call of a session ended: it is about to end, or else it is dead and is ended."""
+        session.heard_out.set()
+        session.commands.close()
+        if session.goodbye:
+            asyncio.get_running_loop().call_later(LEAVE_SECONDS, session.kill)
+        else:
+            session.kill()
+
+    async def end_all(self, grace_seconds: float, commit_seconds: float) -> None:
+        """Ends every session, and lets what they said be committed for a while."""
+        for session in list(self._sessions.values()):
+            if not session.gone:
+                session.stop(grace_seconds)
+        await self._until(lambda: all(session.gone for session in self._sessions.values()))
+        try:
+            async with asyncio.timeout(commit_seconds):
+                await self._until(lambda: not self._sessions)
+        except TimeoutError:
+            return
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _live(self, session: Session) -> None:
+        """A session's life, from its container's birth to its confirmed end."""
+        try:
+            session.container = await self._runtime.create(
+                session.session_id, session.token, self._socket
+            )
+        except StartFailed as error:
+            self._fail_to_start(session, str(error))
+            return
+        if session.killed:
+            session.container.kill()
+        gone = asyncio.create_task(session.container.wait())
+        try:
+            if await self._answers(session, gone):
+                self._say(_created(session))
+                await self._end(session, await gone)
+            else:
+                session.kill()
+                self._fail_to_start(session, await gone)
+        finally:
+            session.kill()
+            gone.cancel()
+
+    async def _answers(self, session: Session, gone: "asyncio.Task[str]") -> bool:
+        hello = asyncio.create_task(session.hello.wait())
+        await asyncio.wait(
+            {hello, gone}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        hello.cancel()
+        return session.hello.is_set()
+
+    def _fail_to_start(self, session: Session, message: str) -> None:
+        del self._sessions[session.session_id]
+        self._changed.set()
+        failed = pb.SessionStartFailed(session_id=session.session_id, message=one_line(message))
+        self._say(pb.AttachRequest(session_start_failed=failed))
+
+    async def _end(self, session: Session, how: str) -> None:
+        """The container is gone. What it said last may still be on its way through the socket."""
+        try:
+            async with asyncio.timeout(HEAR_OUT_SECONDS):
+                await session.heard_out.wait()
+        except TimeoutError:
+            session.commands.close()
+        session.gone = True
+        if session.started:
+            end = outcome_pb2.Outcome(
+                session_id=session.session_id,
+                outcome_number=session.relay.last_number + 1,
+                session_end=_session_end(session, how),
+            )
+            self.take_in(session, [end])
+        gone = pb.SessionGone(session_id=session.session_id)
+        self._say(pb.AttachRequest(session_gone=gone))
+        self._forget_if_done(session)
+
+    def _forget_if_done(self, session: Session) -> None:
+        if session.gone and not session.relay:
+            self._sessions.pop(session.session_id, None)
+        self._changed.set()
+
+
+def _session_end(session: Session, how: str) -> outcome_pb2.SessionEnd:
+    if session.goodbye:
+        return outcome_pb2.SessionEnd()
+    return outcome_pb2.SessionEnd(
+        message=one_line(how), failure=outcome_pb2.FAILURE_REASON_SESSION_LOST
+    )
+
+
+def _created(session: Session) -> pb.AttachRequest:
+    return pb.AttachRequest(session_created=pb.SessionCreated(session_id=session.session_id))
+
+
+def _relayed(relay: Relay) -> Iterator[pb.AttachRequest]:
+    for batch in batches(relay):
+        yield pb.AttachRequest(outcomes=pb.OutcomeRelay(outcomes=batch))
