@@ -30,6 +30,11 @@ async def test_what_does_not_answer_is_asked_again():
     assert call.calls == 4
 
 
+async def test_a_lambda_is_asked_again_as_well():
+    call = Flaky(1)
+    assert await retrying(lambda: call(), deadline_seconds=10) == "answer"
+
+
 async def test_a_refusal_is_not_asked_again():
     call = Flaky(1, Refusal(Reason.ASSET_UNKNOWN, "no such asset"))
     with pytest.raises(Refusal):

@@ -26,9 +26,14 @@ async def retrying(call: Callable[[], Awaitable[T]], *, deadline_seconds: float)
         stop=tenacity.stop_before_delay(deadline_seconds),
         reraise=True,
     )
+
+    async def once() -> T:
+        # tenacity awaits what is a coroutine function, which a lambda is not.
+        return await call()
+
     try:
         async with asyncio.timeout(deadline_seconds):
-            return await attempts(call)
+            return await attempts(once)
     except TimeoutError as error:
         raise Unreachable(f"no answer within {deadline_seconds:g} s") from error
 
