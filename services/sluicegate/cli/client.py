@@ -1,0 +1,139 @@
+"""Runs as the data manager knows them: how each kind is begun, watched and stopped."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from sluicegate.v1 import data_manager_service_pb2 as pb
+from sluicegate.v1 import slice_pb2
+
+if TYPE_CHECKING:
+    from sluicegate.v1.data_manager_service_pb2_grpc import DataManagerServiceAsyncStub as Stub
+
+CALL_SECONDS = 30.0
+TERMINAL = frozenset(
+    {pb.RUN_STATE_SUCCEEDED, pb.RUN_STATE_PARTIAL, pb.RUN_STATE_FAILED, pb.RUN_STATE_CANCELLED}
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a run stands."""
+
+    status: pb.RunStatus
+    snapshot_id: str = ""
+    parent_snapshot_id: str = ""
+
+    @property
+    def terminal(self) -> bool:
+        """True when nothing will change any more."""
+        return self.status.state in TERMINAL
+
+
+class Run(Protocol):
+    """A backup, a restore or a verify."""
+
+    @property
+    def run_id(self) -> str:
+        """Names it, chosen here, so that asking twice begins it once."""
+        ...
+
+    async def create(self, stub: "Stub") -> None:
+        """Begins it."""
+        ...
+
+    def watch(self, stub: "Stub") -> AsyncIterator[Standing]:
+        """How it stands, whenever that changes, until it is terminal."""
+        ...
+
+    async def cancel(self, stub: "Stub") -> None:
+        """Stops it."""
+        ...
+
+
+@dataclass(frozen=True)
+class BackupRun:
+    """A backup of one path. The path's asset is made known on the way."""
+
+    run_id: str
+    path: bytes
+    repository: str
+    options: pb.BackupOptions
+
+    async def create(self, stub: "Stub") -> None:
+        asset = pb.Asset(asset_id=asset_id(self.path), path=self.path)
+        await stub.CreateAsset(pb.CreateAssetRequest(asset=asset), timeout=CALL_SECONDS)
+        request = pb.CreateBackupRequest(
+            backup_id=self.run_id,
+            asset_id=asset.asset_id,
+            repository=slice_pb2.Repository(location=self.repository),
+            options=self.options,
+        )
+        await stub.CreateBackup(request, timeout=CALL_SECONDS)
+
+    async def watch(self, stub: "Stub") -> AsyncIterator[Standing]:
+        async for seen in stub.WatchBackup(pb.WatchBackupRequest(backup_id=self.run_id)):
+            backup = seen.backup
+            yield Standing(backup.status, backup.snapshot_id, backup.parent_snapshot_id)
+
+    async def cancel(self, stub: "Stub") -> None:
+        request = pb.CancelBackupRequest(backup_id=self.run_id)
+        await stub.CancelBackup(request, timeout=CALL_SECONDS)
+
+
+@dataclass(frozen=True)
+class RestoreRun:
+    """A restore of a repository snapshot, or of a part of one."""
+
+    run_id: str
+    repository: str
+    plan: slice_pb2.RestorePlan
+    streams: int
+
+    async def create(self, stub: "Stub") -> None:
+        request = pb.CreateRestoreRequest(
+            restore_id=self.run_id,
+            repository=slice_pb2.Repository(location=self.repository),
+            plan=self.plan,
+            streams=self.streams,
+        )
+        await stub.CreateRestore(request, timeout=CALL_SECONDS)
+
+    async def watch(self, stub: "Stub") -> AsyncIterator[Standing]:
+        async for seen in stub.WatchRestore(pb.WatchRestoreRequest(restore_id=self.run_id)):
+            yield Standing(seen.status, seen.snapshot_id)
+
+    async def cancel(self, stub: "Stub") -> None:
+        request = pb.CancelRestoreRequest(restore_id=self.run_id)
+        await stub.CancelRestore(request, timeout=CALL_SECONDS)
+
+
+@dataclass(frozen=True)
+class VerifyRun:
+    """A verify of a whole repository, or of what one snapshot refers to."""
+
+    run_id: str
+    repository: str
+    snapshot: str
+
+    async def create(self, stub: "Stub") -> None:
+        request = pb.CreateVerifyRequest(
+            verify_id=self.run_id,
+            repository=slice_pb2.Repository(location=self.repository),
+            verify=slice_pb2.VerifyWork(snapshot=self.snapshot),
+        )
+        await stub.CreateVerify(request, timeout=CALL_SECONDS)
+
+    async def watch(self, stub: "Stub") -> AsyncIterator[Standing]:
+        async for seen in stub.WatchVerify(pb.WatchVerifyRequest(verify_id=self.run_id)):
+            yield Standing(seen.status)
+
+    async def cancel(self, stub: "Stub") -> None:
+        request = pb.CancelVerifyRequest(verify_id=self.run_id)
+        await stub.CancelVerify(request, timeout=CALL_SECONDS)
+
+
+def asset_id(path: bytes) -> str:
+    """The id under which a path is known to a data manager: the same for the same path."""
+    return f"path-{hashlib.sha256(path).hexdigest()[:32]}"

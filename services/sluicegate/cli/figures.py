@@ -1,0 +1,89 @@
+"""The figures of a run that a person wants to see while it goes."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from sluicegate.cli.client import Standing
+from sluicegate.v1 import data_manager_service_pb2 as pb
+
+RATE_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A run at an instant. What is not known is None."""
+
+    seconds: float
+    files: int
+    done_bytes: int
+    total_bytes: int | None
+    seen_bytes: int
+    added_bytes: int
+    bytes_per_second: float
+    seconds_left: float | None
+    slices_done: int
+    slices: int
+    streams: int
+    sealing: bool
+
+    @property
+    def share(self) -> float | None:
+        """How much is done, from 0 to 1."""
+        if self.total_bytes is None:
+            return None
+        return min(1.0, self.done_bytes / self.total_bytes) if self.total_bytes else 1.0
+
+
+class Pace:
+    """Makes figures of what is seen of a run; the rate is that of the last seconds."""
+
+    def __init__(self, reads_back: bool) -> None:
+        self._reads_back = reads_back
+        self._begun: float | None = None
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def figures(self, standing: Standing, now: float) -> Figures:
+        """The figures at `now`, in seconds of a clock that never goes back."""
+        status = standing.status
+        counts = status.counts
+        # What a backup need not read, since it did not change, is done all the same.
+        done = counts.read_bytes if self._reads_back else counts.seen_bytes
+        rate = self._rate(done, now)
+        total = status.total_bytes if status.crawled and status.total_bytes else None
+        left = (total - done) / rate if total is not None and total >= done and rate > 0 else None
+        return Figures(
+            seconds=now - (self._begun or now),
+            files=counts.files,
+            done_bytes=done,
+            total_bytes=total,
+            seen_bytes=max(status.total_bytes, done),
+            added_bytes=counts.added_bytes,
+            bytes_per_second=rate,
+            seconds_left=left,
+            slices_done=status.slices.done,
+            slices=slices(status),
+            streams=status.streams,
+            sealing=status.state == pb.RUN_STATE_SEALING,
+        )
+
+    def _rate(self, done: int, now: float) -> float:
+        if self._begun is None:
+            self._begun = now
+        self._seen.append((now, done))
+        while self._seen[0][0] < now - RATE_SECONDS:
+            self._seen.popleft()
+        then, before = self._seen[0]
+        return max(0.0, (done - before) / (now - then)) if now > then else 0.0
+
+
+def slices(status: pb.RunStatus) -> int:
+    """How many slices there are so far."""
+    counts = status.slices
+    return (
+        counts.queued
+        + counts.reserved
+        + counts.running
+        + counts.done
+        + counts.failed
+        + counts.cancelled
+    )

@@ -1,0 +1,152 @@
+"""The last word about a run, for a person and for a program."""
+
+import base64
+from typing import Any
+
+from sluicegate.cli.client import Standing
+from sluicegate.cli.failures import ExitCode
+from sluicegate.cli.figures import slices
+from sluicegate.cli.sizes import show_seconds, show_size
+from sluicegate.rpc.text import printable
+from sluicegate.v1 import data_manager_service_pb2 as pb
+from sluicegate.v1 import outcome_pb2
+
+REASONS = {
+    outcome_pb2.UNREAD_REASON_DENIED: "permission denied",
+    outcome_pb2.UNREAD_REASON_VANISHED: "vanished before it was read",
+    outcome_pb2.UNREAD_REASON_CHANGED: "changed while it was read; what was read is saved",
+    outcome_pb2.UNREAD_REASON_IO_ERROR: "input/output error",
+    outcome_pb2.UNREAD_REASON_SLICE_FAILED: "its slice failed",
+}
+NANOSECONDS = 10**9
+
+
+def exit_code(standing: Standing, interrupted: bool) -> ExitCode:
+    """What a run's end means to whoever called the command."""
+    match standing.status.state:
+        case pb.RUN_STATE_SUCCEEDED:
+            return ExitCode.ALL
+        case pb.RUN_STATE_PARTIAL:
+            return ExitCode.SOME_UNREAD
+        case pb.RUN_STATE_CANCELLED if interrupted:
+            return ExitCode.INTERRUPTED
+        case _:
+            return ExitCode.NOTHING
+
+
+def summary_object(standing: Standing) -> dict[str, Any]:
+    """All that is known about the run, for a program."""
+    status, counts = standing.status, standing.status.counts
+    failure = outcome_pb2.FailureReason.Name(status.failure).removeprefix("FAILURE_REASON_")
+    return {
+        "event": "summary",
+        "state": pb.RunState.Name(status.state).removeprefix("RUN_STATE_"),
+        "snapshot_id": standing.snapshot_id,
+        "parent_snapshot_id": standing.parent_snapshot_id,
+        "files": counts.files,
+        "directories": counts.directories,
+        "others": counts.others,
+        "unchanged_files": counts.unchanged_files,
+        "seen_bytes": counts.seen_bytes,
+        "read_bytes": counts.read_bytes,
+        "added_bytes": counts.added_bytes,
+        "blobs": counts.blobs,
+        "seconds": round(_seconds(status), 3),
+        "streams": status.streams_peak,
+        "slices": slices(status),
+        "slices_failed": status.slices.failed,
+        "unread_files_count": status.unread_files_count,
+        "unread_files": [_file_object(file) for file in status.unread_files],
+        "failure": failure if status.failure else "",
+        "message": status.message,
+    }
+
+
+def backup_lines(standing: Standing) -> list[str]:
+    """What a person wants to know about a backup."""
+    counts = standing.status.counts
+    parent = standing.parent_snapshot_id
+    unchanged = f", {counts.unchanged_files:,} unchanged" if parent else ""
+    return [
+        _row("snapshot", standing.snapshot_id[:8] + (f", after {parent[:8]}" if parent else "")),
+        _row("files", _entries(counts) + unchanged),
+        _row("read", _read(standing.status)),
+        _row("added", f"{show_size(counts.added_bytes)} in {counts.blobs:,} blobs"),
+        *_run_rows(standing.status),
+        *_unread_lines(standing.status, "not read"),
+    ]
+
+
+def restore_lines(standing: Standing) -> list[str]:
+    """What a person wants to know about a restore."""
+    return [
+        _row("snapshot", standing.snapshot_id[:8]),
+        _row("files", _entries(standing.status.counts)),
+        _row("read", _read(standing.status)),
+        *_run_rows(standing.status),
+        *_unread_lines(standing.status, "not restored"),
+    ]
+
+
+def verify_lines(standing: Standing) -> list[str]:
+    """What a person wants to know about a verify."""
+    return [
+        _row("verified", f"{standing.status.counts.blobs:,} blobs, each as it was written"),
+        _row("read", _read(standing.status)),
+        _row("time", show_seconds(_seconds(standing.status))),
+    ]
+
+
+def _row(name: str, value: str) -> str:
+    return f"{name:<10} {value}"
+
+
+def _entries(counts: outcome_pb2.Counts) -> str:
+    return f"{counts.files:,} files, {counts.directories:,} directories, {counts.others:,} others"
+
+
+def _read(status: pb.RunStatus) -> str:
+    rate = status.counts.read_bytes / max(_seconds(status), 0.001)
+    return f"{show_size(status.counts.read_bytes)}, {show_size(rate)}/s"
+
+
+def _run_rows(status: pb.RunStatus) -> list[str]:
+    return [
+        _row("time", show_seconds(_seconds(status))),
+        _row("streams", f"{status.streams_peak} at once, {slices(status):,} slices"),
+    ]
+
+
+def _unread_lines(status: pb.RunStatus, name: str) -> list[str]:
+    """The files that are missing, each with the reason, names made safe to show."""
+    count, listed = status.unread_files_count, status.unread_files
+    if not count and not status.slices.failed:
+        return []
+    lines = [_row(name, f"{count:,} files" if count != 1 else "1 file")]
+    lines += [f"  {printable(file.path) or '.'}: {_why(file)}" for file in listed]
+    if count > len(listed):
+        lines.append(f"  and {count - len(listed):,} more")
+    if status.slices.failed:
+        lines.append(_row("failed", f"{status.slices.failed:,} slices"))
+    return lines
+
+
+def _why(file: outcome_pb2.UnreadFile) -> str:
+    reason = REASONS.get(file.reason, "unknown reason")
+    return f"{reason} ({printable(file.detail)})" if file.detail else reason
+
+
+def _file_object(file: outcome_pb2.UnreadFile) -> dict[str, str]:
+    found = {
+        "path": file.path.decode("utf-8", "replace"),
+        "reason": outcome_pb2.UnreadReason.Name(file.reason).removeprefix("UNREAD_REASON_"),
+        "detail": file.detail,
+    }
+    if found["path"].encode() != file.path:
+        # JSON is text, and the name is not.
+        found["path_base64"] = base64.b64encode(file.path).decode("ascii")
+    return found
+
+
+def _seconds(status: pb.RunStatus) -> float:
+    return max(0, status.end_time_ns - status.start_time_ns) / NANOSECONDS
