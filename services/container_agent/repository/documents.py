@@ -1,0 +1,45 @@
+"""The repository's own small files: JSON, compressed and sealed, named by their hash."""
+
+import hashlib
+import json
+from typing import Any
+
+from container_agent.repository.compression import compress, decompress_document
+from container_agent.repository.crypto import Sealer
+from container_agent.repository.errors import RepositoryDamaged
+from container_agent.repository.stores import Store
+
+COMPRESSED = b"\x02"
+PLAIN_STARTS = (b"{", b"[")
+
+
+def save(store: Store, sealer: Sealer, kind: str, document: dict[str, Any]) -> bytes:
+    """Writes a document durably; its id."""
+    plain = json.dumps(document, separators=(",", ":")).encode()
+    sealed = sealer.seal(COMPRESSED + compress(plain))
+    document_id = hashlib.sha256(sealed).digest()
+    store.write(f"{kind}/{document_id.hex()}", sealed)
+    return document_id
+
+
+def load(store: Store, sealer: Sealer, kind: str, name: str) -> dict[str, Any]:
+    """Reads a document. RepositoryDamaged when its bytes are not what its name says."""
+    sealed = store.read(f"{kind}/{name}")
+    if hashlib.sha256(sealed).hexdigest() != name:
+        raise RepositoryDamaged(f"{kind}/{name} is damaged: its name is not its hash.")
+    return parse(sealer.open(sealed), f"{kind}/{name}")
+
+
+def parse(plain: bytes, name: str) -> dict[str, Any]:
+    """A document from its opened bytes, compressed or, as older programs write it, not."""
+    if plain[:1] == COMPRESSED:
+        plain = decompress_document(plain[1:])
+    elif plain[:1] not in PLAIN_STARTS:
+        raise RepositoryDamaged(f"{name} is of a format that is not known.")
+    try:
+        document = json.loads(plain)
+    except ValueError as error:
+        raise RepositoryDamaged(f"{name} is no JSON: {error}.") from error
+    if not isinstance(document, dict):
+        raise RepositoryDamaged(f"{name} is no JSON object.")
+    return document
