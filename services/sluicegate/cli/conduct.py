@@ -19,7 +19,8 @@ from sluicegate.v1 import data_manager_service_pb2_grpc as pb_grpc
 if TYPE_CHECKING:
     from sluicegate.v1.data_manager_service_pb2_grpc import DataManagerServiceAsyncStub as Stub
 
-BEGIN_SECONDS = 30.0
+BEGIN_SECONDS = 5.0
+LOST_SECONDS = 60.0
 STOP_SECONDS = 10.0
 TICK_SECONDS = 0.25
 # A data manager that is started again goes on with its runs; so often it may go away unheard.
@@ -104,7 +105,7 @@ class Conductor:
                 if lost > LOST_TIMES:
                     raise
                 # The same again is no error, so this waits for whoever can answer it.
-                await retrying(lambda: self._create(stub), deadline_seconds=BEGIN_SECONDS)
+                await retrying(lambda: self._create(stub), deadline_seconds=LOST_SECONDS)
 
     async def _stop(self, work: "asyncio.Task[Standing]") -> None:
         self.interrupted = True

@@ -46,13 +46,15 @@ class Pace:
         """The figures at `now`, in seconds of a clock that never goes back."""
         status = standing.status
         counts = status.counts
+        if self._begun is None:
+            self._begun = now
         # What a backup need not read, since it did not change, is done all the same.
         done = counts.read_bytes if self._reads_back else counts.seen_bytes
         rate = self._rate(done, now)
         total = status.total_bytes if status.crawled and status.total_bytes else None
         left = (total - done) / rate if total is not None and total >= done and rate > 0 else None
         return Figures(
-            seconds=now - (self._begun or now),
+            seconds=now - self._begun,
             files=counts.files,
             done_bytes=done,
             total_bytes=total,
@@ -67,8 +69,6 @@ class Pace:
         )
 
     def _rate(self, done: int, now: float) -> float:
-        if self._begun is None:
-            self._begun = now
         self._seen.append((now, done))
         while self._seen[0][0] < now - RATE_SECONDS:
             self._seen.popleft()

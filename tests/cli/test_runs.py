@@ -1,0 +1,193 @@
+"""Runs at a data manager that does as the test tells it: the command is a process of its own."""
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from commands import BIN, environment
+from sluicegate.rpc.refusals import Reason, Refusal
+from sluicegate.v1 import data_manager_service_pb2 as pb
+from sluicegate.v1 import outcome_pb2, slice_pb2
+
+RUNNING = pb.RunStatus(state=pb.RUN_STATE_RUNNING)
+DONE = pb.RunStatus(state=pb.RUN_STATE_SUCCEEDED, counts=outcome_pb2.Counts(files=3))
+SECONDS = 30
+
+
+async def start(*arguments: object) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        BIN / "sluicegate",
+        *map(str, arguments),
+        env=environment(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def ended(process: asyncio.subprocess.Process) -> tuple[int, str, str]:
+    async with asyncio.timeout(SECONDS):
+        out, said = await process.communicate()
+    return await process.wait(), out.decode(), said.decode()
+
+
+async def run(*arguments: object) -> tuple[int, str, str]:
+    return await ended(await start(*arguments))
+
+
+async def asked(data_manager, kind: type) -> object:
+    """The request of that kind, once it has come."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            for request in data_manager.runs.asked:
+                if isinstance(request, kind):
+                    return request
+            await asyncio.sleep(0.01)
+
+
+def backup(data_manager, *more: object) -> list[object]:
+    return ["backup", "/a/b\n\udcff", "--repo", "/r", "--server", data_manager.address, *more]
+
+
+async def test_a_backup_is_asked_for_as_the_options_say(data_manager):
+    data_manager.runs.will_show(RUNNING, DONE)
+    options = ["--streams", 7, "--slices-per-session", 2, "--slice-bytes", "1MiB"]
+    code, out, said = await run(*backup(data_manager, *options))
+    assert (code, said) == (0, "")
+    assert "snapshot   abababab, after cdcdcdcd" in out
+    asset, request = data_manager.runs.asked
+    assert asset.asset.path == b"/a/b\n\xff"
+    assert request.asset_id == asset.asset.asset_id
+    assert request.repository.location == "/r"
+    assert request.options == pb.BackupOptions(
+        method=pb.METHOD_BATCH, streams=7, slices_per_session=2, slice_bytes=1 << 20
+    )
+
+
+async def test_a_restore_is_asked_for_as_the_options_say(data_manager):
+    data_manager.runs.will_show(DONE)
+    code, _, said = await run(
+        "restore", "latest", "--repo", "/r", "--to", "/to/../there", "--include", "/a//b/",
+        "--server", data_manager.address,
+    )  # fmt: skip
+    assert (code, said) == (0, "")
+    [request] = data_manager.runs.asked
+    assert request.plan == slice_pb2.RestorePlan(
+        snapshot="latest", target=b"/there", include=b"/a/b"
+    )
+
+
+async def test_a_verify_is_asked_for(data_manager):
+    data_manager.runs.will_show(DONE)
+    code, out, _ = await run("verify", "abcd", "--repo", "/r", "--server", data_manager.address)
+    assert code == 0
+    assert "verified" in out
+    [request] = data_manager.runs.asked
+    assert request.verify.snapshot == "abcd"
+
+
+async def test_what_fails_is_one_line_and_exits_with_1(data_manager):
+    data_manager.runs.will_show(
+        RUNNING, pb.RunStatus(state=pb.RUN_STATE_FAILED, message="the disk\nis full; make room")
+    )
+    code, out, said = await run(*backup(data_manager))
+    assert (code, out, said) == (1, "", "sluicegate: the disk is full; make room\n")
+
+
+async def test_unread_files_are_listed_and_it_exits_with_3(data_manager):
+    file = outcome_pb2.UnreadFile(path=b"x", reason=outcome_pb2.UNREAD_REASON_VANISHED)
+    data_manager.runs.will_show(
+        pb.RunStatus(state=pb.RUN_STATE_PARTIAL, unread_files=[file], unread_files_count=1)
+    )
+    code, out, _ = await run(*backup(data_manager))
+    assert code == 3
+    assert "  x: vanished before it was read" in out
+
+
+async def test_json_is_an_object_a_line(data_manager):
+    process = await start(*backup(data_manager, "--json"))
+    data_manager.runs.will_show(RUNNING)
+    assert process.stdout is not None
+    async with asyncio.timeout(SECONDS):
+        first = json.loads(await process.stdout.readline())
+    assert first["event"] == "progress"
+    data_manager.runs.will_show(DONE)
+    code, out, said = await ended(process)
+    assert (code, said) == (0, "")
+    last = json.loads(out.splitlines()[-1])
+    assert (last["event"], last["state"], last["files"]) == ("summary", "SUCCEEDED", 3)
+
+
+async def test_a_refusal_is_told(data_manager):
+    data_manager.runs.refusal = Refusal(Reason.TOO_MANY, "ten backups run already; wait for one")
+    code, _, said = await run(*backup(data_manager))
+    assert code == 1
+    assert said == "sluicegate: the data manager refuses: ten backups run already; wait for one\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupt_cancels_the_run_and_waits_for_it(data_manager, number: signal.Signals):
+    data_manager.runs.will_show(RUNNING)
+    process = await start(*backup(data_manager))
+    await asked(data_manager, pb.CreateBackupRequest)
+    process.send_signal(number)
+    await asked(data_manager, pb.CancelBackupRequest)
+    data_manager.runs.will_show(pb.RunStatus(state=pb.RUN_STATE_CANCELLED, message="stopped"))
+    code, _, said = await ended(process)
+    assert code == 130
+    assert "what was stored is kept" in said
+    assert "Traceback" not in said
+
+
+async def test_a_second_interrupt_leaves_at_once(data_manager):
+    data_manager.runs.will_show(RUNNING)
+    process = await start(*backup(data_manager))
+    await asked(data_manager, pb.CreateBackupRequest)
+    process.send_signal(signal.SIGINT)
+    await asked(data_manager, pb.CancelBackupRequest)
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(5):
+        code, _, said = await ended(process)
+    assert code == 130
+    assert "Traceback" not in said
+
+
+async def test_a_run_that_does_not_stop_is_left_after_ten_seconds(data_manager):
+    data_manager.runs.will_show(RUNNING)
+    process = await start(*backup(data_manager))
+    await asked(data_manager, pb.CreateBackupRequest)
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(15):
+        code, _, said = await ended(process)
+    assert code == 130
+    assert "Traceback" not in said
+
+
+async def test_a_data_manager_that_goes_away_is_found_again(data_manager):
+    data_manager.runs.will_show(RUNNING, pb.RunStatus(message="hang up"), RUNNING, DONE)
+    code, out, said = await run(*backup(data_manager))
+    assert (code, said) == (0, "")
+    created = [r for r in data_manager.runs.asked if isinstance(r, pb.CreateBackupRequest)]
+    assert len(created) == 2
+    assert created[0] == created[1], "the same again, so that it is begun once"
+    assert "files      3 files" in out
+
+
+async def test_progress_is_a_line_now_and_then(data_manager):
+    data_manager.runs.will_show(RUNNING)
+    process = await start(*backup(data_manager))
+    assert process.stderr is not None
+    async with asyncio.timeout(SECONDS):
+        line = (await process.stderr.readline()).decode()
+    assert "0 files, 0/0 slices, 0 streams" in line
+    data_manager.runs.will_show(DONE)
+    assert (await ended(process))[0] == 0
+
+
+def test_the_working_directory_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from sluicegate.cli.places import absolute
+
+    monkeypatch.chdir(tmp_path)
+    assert absolute("x/../y", None) == bytes(tmp_path / "y")
