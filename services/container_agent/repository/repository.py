@@ -80,6 +80,11 @@ class Repository:
             return None
         return place.uncompressed_length or place.length - 32
 
+    def pack_of(self, kind: BlobKind, blob_id: bytes) -> bytes | None:
+        """The id of a pack that holds a blob, or None when the index names none."""
+        place = self._index.find(kind, blob_id)
+        return None if place is None else place.pack_id
+
     def read_blob(self, kind: BlobKind, blob_id: bytes) -> bytes:
         """A blob, authentic and of the right hash. BlobMissing, RepositoryDamaged."""
         place = self._index.find(kind, blob_id)
