@@ -17,7 +17,7 @@ from container_agent import __main__ as container_agent
 from data_manager import __main__ as data_manager
 from proxy_manager import __main__ as proxy_manager
 
-PREFIX = "sluicegate-"
+PREFIX = "sluicegate-private-"
 # A unix socket's address has room for 107 bytes; the longest name in the directory needs 20.
 DIRECTORY_LENGTH = 80
 
@@ -50,7 +50,7 @@ def private_directory() -> Iterator[Path]:
     What commands that were killed have left behind is cleared away first.
     """
     parent = Path(tempfile.gettempdir())
-    if len(os.fsencode(parent)) > DIRECTORY_LENGTH - 20:
+    if len(os.fsencode(parent)) > DIRECTORY_LENGTH - len(PREFIX) - 9:
         parent = Path("/tmp")
     _clear_away(parent)
     home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
