@@ -4,22 +4,14 @@ The same code and the same calls as when they are deployed apart, on unix socket
 can reach.
 """
 
-import fcntl
-import os
-import shutil
 import socket
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from container_agent import __main__ as container_agent
 from data_manager import __main__ as data_manager
 from proxy_manager import __main__ as proxy_manager
-
-PREFIX = "sluicegate-private-"
-# A unix socket's address has room for 107 bytes; the longest name in the directory needs 20.
-DIRECTORY_LENGTH = 80
+from sluicegate.scratch import private_directory
 
 
 @asynccontextmanager
@@ -43,53 +35,7 @@ async def embedded(streams: int, password: Callable[[], bytes]) -> AsyncIterator
             yield address
 
 
-@contextmanager
-def private_directory() -> Iterator[Path]:
-    """A new directory that only this user enters, gone at the end.
-
-    What commands that were killed have left behind is cleared away first.
-    """
-    parent = Path(tempfile.gettempdir())
-    if len(os.fsencode(parent)) > DIRECTORY_LENGTH - len(PREFIX) - 9:
-        parent = Path("/tmp")
-    _clear_away(parent)
-    home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-    try:
-        lock = _locked(home)
-        try:
-            yield home
-        finally:
-            os.close(lock)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
 def host_name() -> str:
     """This machine's name, as far as a proxy host may be named so."""
     kept = "".join(c for c in socket.gethostname() if c.isascii() and (c.isalnum() or c in "._-"))
     return kept[:64] or "localhost"
-
-
-def _locked(home: Path) -> int:
-    """Holds a directory for as long as this process lives."""
-    lock = os.open(home / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return lock
-
-
-def _clear_away(parent: Path) -> None:
-    for left in parent.glob(f"{PREFIX}*"):
-        if left.is_symlink() or left.stat(follow_symlinks=False).st_uid != os.geteuid():
-            continue
-        try:
-            lock = os.open(left / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue  # its command runs
-        else:
-            shutil.rmtree(left, ignore_errors=True)
-        finally:
-            os.close(lock)

@@ -66,17 +66,18 @@ async def test_a_backup_is_asked_for_as_the_options_say(data_manager):
     )
 
 
-async def test_a_restore_is_asked_for_as_the_options_say(data_manager):
+@pytest.mark.parametrize(
+    ("include", "sent"), [("//a//b/", b"/a/b"), ("a/b", b"a/b"), ("a/../b\udcff", b"b\xff")]
+)
+async def test_a_restore_is_asked_for_as_the_options_say(data_manager, include: str, sent: bytes):
     data_manager.runs.will_show(DONE)
     code, _, said = await run(
-        "restore", "latest", "--repo", "/r", "--to", "/to/../there", "--include", "/a//b/",
+        "restore", "latest", "--repo", "/r", "--to", "/to/../there", "--include", include,
         "--server", data_manager.address,
     )  # fmt: skip
     assert (code, said) == (0, "")
     [request] = data_manager.runs.asked
-    assert request.plan == slice_pb2.RestorePlan(
-        snapshot="latest", target=b"/there", include=b"/a/b"
-    )
+    assert request.plan == slice_pb2.RestorePlan(snapshot="latest", target=b"/there", include=sent)
 
 
 async def test_a_verify_is_asked_for(data_manager):

@@ -145,7 +145,7 @@ def restore(
     repo: Repo,
     to: Annotated[str, typer.Option(metavar="DIR", help="Where to; made when missing.")],
     include: Annotated[
-        str, typer.Option(metavar="SUBPATH", help="Only this path, as the snapshot names it.")
+        str, typer.Option(metavar="SUBPATH", help="Only this path: absolute, or from the asset on.")
     ] = "",
     password_file: PasswordFile = None,
     streams: Streams = 4,

@@ -122,5 +122,8 @@ def _snapshot(given: str) -> str:
 
 
 def _included(given: str) -> bytes:
-    """A path inside a snapshot, from its root."""
-    return os.path.normpath(os.fsencode("/" + given.lstrip("/"))) if given else b""
+    """A path inside a snapshot: from its root, or else from the asset on."""
+    if not given:
+        return b""
+    root = "/" if given.startswith("/") else ""
+    return os.path.normpath(os.fsencode(root + given.lstrip("/")))

@@ -10,9 +10,10 @@ from data_manager import __main__ as data_manager
 from proxy_manager import __main__ as proxy_manager
 from sluicegate.cli.failures import CommandError
 from sluicegate.cli.passwords import find_password
-from sluicegate.embedded import host_name, private_directory
+from sluicegate.embedded import host_name
 from sluicegate.rpc.server import CannotListen
 from sluicegate.rpc.signals import until_signalled
+from sluicegate.scratch import private_directory
 
 
 def up(
