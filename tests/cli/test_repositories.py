@@ -1,11 +1,13 @@
 """`init` and `snapshots`: a repository is made, listed, and never made over something else."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from commands import PASSWORD, restic, sluicegate
+from commands import BIN, PASSWORD, environment, restic, sluicegate
 
 
 @pytest.fixture
@@ -72,3 +74,18 @@ def test_the_password_may_be_in_a_file(repository: Path, tmp_path: Path):
     env = {"SLUICEGATE_PASSWORD": "", "RESTIC_PASSWORD": ""}
     named = ["--password-file", tmp_path / "password"]
     assert "0 snapshots" in sluicegate("snapshots", "-r", repository, *named, env=env).stdout
+
+
+def test_a_reader_that_has_gone_is_no_traceback(repository: Path):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [BIN / "sluicegate", "snapshots", "--repo", repository],
+        env=environment(),
+        stdout=write,
+        stderr=subprocess.PIPE,
+        timeout=30,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")

@@ -113,7 +113,10 @@ async def test_json_is_an_object_a_line(data_manager):
     assert process.stdout is not None
     async with asyncio.timeout(SECONDS):
         first = json.loads(await process.stdout.readline())
-    assert first["event"] == "progress"
+        second = json.loads(await process.stdout.readline())
+    assert (first["event"], second["event"]) == ("started", "progress")
+    created = await asked(data_manager, pb.CreateBackupRequest)
+    assert first["run_id"] == created.backup_id
     data_manager.runs.will_show(DONE)
     code, out, said = await ended(process)
     assert (code, said) == (0, "")

@@ -73,6 +73,7 @@ app = typer.Typer(
 
 def run() -> NoReturn:
     """The command of this process, to its end."""
+    code = ExitCode.ALL
     with told():
         try:
             code = typer.main.get_command(app)(prog_name="sluicegate", standalone_mode=False)
@@ -83,7 +84,7 @@ def run() -> NoReturn:
             raise SystemExit(error.exit_code) from None
         except typer.Abort:
             raise SystemExit(ExitCode.INTERRUPTED) from None
-        raise SystemExit(code or ExitCode.ALL)
+    raise SystemExit(code or ExitCode.ALL)
 
 
 @app.callback()

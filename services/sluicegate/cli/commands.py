@@ -96,6 +96,8 @@ def _conduct(
     reads_back: bool,
 ) -> None:
     """Sees a run through, says how it ended, and ends the program."""
+    if as_json:
+        print_json({"event": "started", "run_id": run.run_id})
     with reporter(as_json=as_json, reads_back=reads_back) as report:
         conductor = Conductor(run, place, report)
         standing = asyncio.run(conductor.result())
@@ -103,11 +105,12 @@ def _conduct(
     if as_json:
         print_json(summary_object(standing))
     elif code in (ExitCode.ALL, ExitCode.SOME_UNREAD):
-        print("\n".join(lines(standing)), flush=True)
+        print("\n".join(lines(standing)))
     if code == ExitCode.INTERRUPTED:
         say("interrupted; what was stored is kept and used by the next run")
     elif code == ExitCode.NOTHING:
         say(standing.status.message or "it failed, and no reason is known")
+    sys.stdout.flush()
     sys.exit(code)
 
 

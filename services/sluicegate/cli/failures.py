@@ -1,5 +1,6 @@
 """How a command ends, and how it says why."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ def told() -> Iterator[None]:
     """Ends the program with one line instead of a traceback."""
     try:
         yield
+        sys.stdout.flush()
     except SystemExit:
         raise
     except BaseException as error:
@@ -62,6 +64,8 @@ def _leave(error: BaseException) -> NoReturn:
         say(str(error))
         sys.exit(error.code)
     if isinstance(error, BrokenPipeError):
+        # Whoever read the output has gone; at its end Python would try to write the rest again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.NOTHING)
     if isinstance(error, OSError):
         say(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
