@@ -41,7 +41,7 @@ class Tally:
     def list_unread(
         self, path: bytes, reason: outcome_pb2.UnreadReason.ValueType, detail: str
     ) -> None:
-        """Lists a file that is not, or not wholly, done. All are counted, a bounded number named."""
+        """Lists a file that is not, or not wholly, done. All are counted, the first 1,000 named."""
         self.unread_count += 1
         if len(self.unread) < UNREAD_LISTED_MAX:
             self.unread.append((path, reason, detail))

@@ -1,0 +1,90 @@
+"""Puts the content of files into the repository."""
+
+import errno
+import os
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+from container_agent.repository.blobs import BlobKind
+from container_agent.repository.chunking import chunks
+from container_agent.repository.writer import PackWriter
+from container_agent.session.tally import Tally
+from container_agent.storage.metadata import Attributes, attributes_of
+from container_agent.storage.read import SMALL_BYTES, open_file, read_small, stamp_of
+
+# How often a file is read that changes meanwhile, or whose reading fails with what may pass.
+TRIES = 3
+MAY_PASS = frozenset((errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN))
+
+
+class Content(NamedTuple):
+    """Bytes of a file as they were read: their blobs, and the file as it was before."""
+
+    status: os.stat_result
+    attributes: Attributes
+    size_bytes: int
+    ids: Sequence[str]
+    changed: bool
+
+
+class ContentReader:
+    """Reads files, in whole or in part, and has written what is new."""
+
+    def __init__(self, writer: PackWriter, range_bytes: int, tally: Tally) -> None:
+        self._put = writer.put
+        self._range_bytes = range_bytes
+        self._tally = tally
+
+    def read(self, directory: int, name: bytes, first: int = 0, last: int | None = None) -> Content:
+        """The bytes from `first` to `last`, or to the end. A file that changes meanwhile is read
+        anew, and at last kept as it was read. OSError when it cannot be read."""
+        tries = TRIES
+        while True:
+            tries -= 1
+            try:
+                content = self._read_once(directory, name, first, last)
+            except OSError as error:
+                if not tries or error.errno not in MAY_PASS:
+                    raise
+            else:
+                if not tries or not content.changed:
+                    return content
+
+    def _read_once(self, directory: int, name: bytes, first: int, last: int | None) -> Content:
+        descriptor, status = open_file(directory, name)
+        try:
+            end = status.st_size if last is None else min(last, status.st_size)
+            if end <= SMALL_BYTES and not first and last is None:
+                size, ids = self._read_small(descriptor, end)
+            else:
+                size, ids = self._read_large(descriptor, first, end)
+            attributes = attributes_of(descriptor)
+            after = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+        changed = size != max(end - first, 0) or stamp_of(after) != stamp_of(status)
+        return Content(status, attributes, size, ids, changed)
+
+    def _read_small(self, descriptor: int, expected: int) -> tuple[int, Sequence[str]]:
+        data = read_small(descriptor, expected)
+        size = len(data)
+        self._tally.read_bytes += size
+        return size, (self._store(data),) if size else ()
+
+    def _read_large(self, descriptor: int, first: int, end: int) -> tuple[int, Sequence[str]]:
+        def read(offset: int, length: int) -> bytes:
+            return os.pread(descriptor, length, offset)
+
+        size, ids = 0, []
+        for chunk in chunks(read, first, end, self._range_bytes):
+            self._tally.check()
+            size += len(chunk)
+            self._tally.read_bytes += len(chunk)
+            ids.append(self._store(chunk))
+        return size, ids
+
+    def _store(self, data: bytes) -> str:
+        digest = sha256(data)
+        self._put(BlobKind.DATA, digest.digest(), data)
+        return digest.hexdigest()

@@ -1,0 +1,88 @@
+"""CRAWL: walks the snapshot and cuts it into slices, and finds the parent."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from container_agent.repository.repository import Repository
+from container_agent.session.cutting import cut
+from container_agent.session.tally import Tally
+from container_agent.session.walking import Walking, lost, place_of
+from container_agent.storage.read import open_file
+from container_agent.storage.walk import ENTER, FILE, OTHER, PIECE, Components, Directory, Place
+from sluicegate.v1 import outcome_pb2, slice_pb2
+
+CUTS_AT_ONCE = 64
+# A slice that is cut waits no longer than this for others to be told with it.
+TELL_SECONDS = 0.2
+
+Report = Callable[[Sequence[outcome_pb2.Cut], bytes], None]
+
+
+def crawl(
+    work: slice_pb2.CrawlWork, repository: Repository, report_cuts: Report, tally: Tally
+) -> bytes:
+    """Tells the cuts from `work.start` on while it walks. Returns the parent's id, if there is one.
+
+    Raises SourceLost when nothing at the root can be read.
+    """
+    parent_id = find_parent(repository, work.source)
+    waiting: list[outcome_pb2.Cut] = []
+    told_time = 0.0
+    start = place_of(work.start)
+    for made in cut(entries(work.source, start, tally), start, work.cutting):
+        waiting.append(made)
+        now = time.monotonic()
+        if len(waiting) >= CUTS_AT_ONCE or now - told_time >= TELL_SECONDS:
+            report_cuts(waiting, parent_id)
+            waiting, told_time = [], now
+    if waiting:
+        report_cuts(waiting, parent_id)
+    return parent_id
+
+
+def find_parent(repository: Repository, source: bytes) -> bytes:
+    """The id of the last repository snapshot of the same path on the same host; empty for none."""
+    path, hostname = os.fsdecode(source), socket.gethostname()
+    found = [
+        snapshot
+        for snapshot in repository.snapshots()
+        if snapshot.hostname == hostname and list(snapshot.paths) == [path]
+    ]
+    latest = max(found, key=lambda snapshot: snapshot.time_ns, default=None)
+    return latest.snapshot_id if latest is not None else b""
+
+
+def entries(source: bytes, start: Place, tally: Tally) -> Iterator[tuple[Components, int]]:
+    """The entries of a walk with the sizes of files, counted. What cannot be read is not listed
+    here but by the slice that tries to copy it."""
+    quiet = Tally(stopping=tally.stopping)
+    walking = Walking(source, start, None, quiet)
+    for kind, directory, name in walking:
+        tally.check()
+        if kind in (FILE, PIECE):
+            size = size_of(source, directory, name)
+            tally.files += 1
+            tally.seen_bytes += size
+            yield directory.below(name), size
+        elif kind == ENTER:
+            tally.directories += 1
+            yield directory.path or (), 0
+        elif kind == OTHER:
+            tally.others += 1
+            yield directory.below(name), 0
+
+
+def size_of(source: bytes, directory: Directory, name: bytes) -> int:
+    """The size of a file as it is now, none when it cannot be seen. A root must be readable."""
+    try:
+        if directory.path is None:
+            descriptor, status = open_file(directory.descriptor, name)
+            os.close(descriptor)
+            return status.st_size
+        return os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False).st_size
+    except OSError as error:
+        if directory.path is None:
+            raise lost(source, error) from error
+        return 0

@@ -1,0 +1,115 @@
+"""The parent repository snapshot, walked in step with the live tree."""
+
+import os
+import stat
+from contextlib import suppress
+
+from container_agent.repository.blobs import BlobKind
+from container_agent.repository.errors import BlobMissing, RepositoryDamaged, SnapshotUnknown
+from container_agent.repository.repository import Repository
+from container_agent.repository.trees import Node, decode_tree, encode_attributes
+from container_agent.session.content import Content
+from container_agent.storage.metadata import Attributes
+from container_agent.storage.walk import Components
+
+Nodes = dict[bytes, Node]
+
+
+class ParentDirectory:
+    """A directory as the parent has it; loaded when something is looked up in it."""
+
+    __slots__ = ("_nodes", "_repository", "_tree_id")
+
+    def __init__(self, repository: Repository, tree_id: bytes | None) -> None:
+        self._repository = repository
+        self._tree_id = tree_id
+        self._nodes: Nodes | None = {} if tree_id is None else None
+
+    def get(self, name: bytes) -> Node | None:
+        """What the parent has by that name."""
+        if self._nodes is None:
+            self._nodes = self._load()
+        return self._nodes.get(name)
+
+    def below(self, name: bytes) -> "ParentDirectory":
+        """A directory in this one; an empty one when there is none of that name."""
+        node = self.get(name)
+        return ParentDirectory(self._repository, node.subtree if node is not None else None)
+
+    def _load(self) -> Nodes:
+        """A tree that is damaged or gone only means that more must be read."""
+        assert self._tree_id is not None
+        try:
+            tree = self._repository.read_blob(BlobKind.TREE, self._tree_id)
+            return {node.name: node for node in decode_tree(tree)}
+        except (BlobMissing, RepositoryDamaged):
+            return {}
+
+
+class ParentSystem(ParentDirectory):
+    """What stands above the root of a whole file system: whatever is asked for is the root."""
+
+    def below(self, name: bytes) -> ParentDirectory:
+        return ParentDirectory(self._repository, self._tree_id)
+
+
+def parent_of(repository: Repository, snapshot_id: str, asset_path: Components) -> ParentDirectory:
+    """What the parent has where the asset's root lies; empty when there is none any more."""
+    tree_id = None
+    if snapshot_id:
+        with suppress(SnapshotUnknown):
+            tree_id = repository.find_snapshot(snapshot_id).tree
+    if not asset_path:
+        return ParentSystem(repository, tree_id)
+    directory = ParentDirectory(repository, tree_id)
+    for name in asset_path[:-1]:
+        directory = directory.below(name)
+    return directory
+
+
+class ParentFiles:
+    """Content that is taken over from a parent whose blobs are all in the repository."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    def unchanged(
+        self, known: Node, status: os.stat_result, first: int, last: int | None
+    ) -> Content | None:
+        """The content of a file that is as the parent knows it; None when it must be read."""
+        if (
+            known.content is None
+            or known.size != status.st_size
+            or known.mtime_ns != status.st_mtime_ns
+            or known.ctime_ns != status.st_ctime_ns
+            or known.inode != status.st_ino
+            or not stat.S_ISREG(status.st_mode)
+        ):
+            return None
+        ids, size = known.content, known.size
+        if first or last is not None:
+            last = known.size if last is None else min(last, known.size)
+            part = self._between(known.content, first, last)
+            if part is None:
+                return None
+            ids, size = part, max(last - first, 0)
+        if not all(self._repository.has(BlobKind.DATA, blob_id) for blob_id in ids):
+            return None
+        attributes = f"{encode_attributes(known.attributes)}," if known.attributes else ""
+        return Content(status, Attributes(attributes), size, [i.hex() for i in ids], False)
+
+    def _between(
+        self, content: tuple[bytes, ...], first: int, last: int
+    ) -> tuple[bytes, ...] | None:
+        """The blobs from one byte to another, when these are borders of blobs."""
+        offset, part = 0, []
+        for blob_id in content:
+            if offset >= last:
+                break
+            size = self._repository.size_of(BlobKind.DATA, blob_id)
+            if size is None or offset < first < offset + size:
+                return None
+            if offset >= first:
+                part.append(blob_id)
+            offset += size
+        return tuple(part) if offset == last or first >= last else None

@@ -1,0 +1,133 @@
+"""SEAL: joins the records of a backup into one repository snapshot, its commit point."""
+
+import os
+import pwd
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from hashlib import sha256
+
+from container_agent.repository.blobs import BlobKind
+from container_agent.repository.repository import Repository
+from container_agent.repository.snapshots import Snapshot, path_text
+from container_agent.repository.writer import PackWriter
+from container_agent.session.directories import Directories, some_directory_node
+from container_agent.session.records import read_record
+from container_agent.session.tally import Tally
+from container_agent.session.walking import (
+    SourceLost,
+    components_of,
+    list_changed,
+    place_of,
+    stop_of,
+)
+from container_agent.session.words import Event, Word, tree_of, word_of_nothing
+from container_agent.storage.metadata import with_subtree
+from sluicegate.rpc.text import printable
+from sluicegate.v1 import outcome_pb2, slice_pb2
+
+SUBTREE = re.compile(rb',"subtree":"([0-9a-f]{64})"}$')
+
+
+def seal(work: slice_pb2.SealWork, repository: Repository, tally: Tally) -> bytes:
+    """The id of the backup's repository snapshot: of the one that is there already, or of a new
+    one. Slices without a record are listed."""
+    tag = f"backup={work.backup_id}"
+    for snapshot in repository.snapshots():
+        if tag in snapshot.tags:
+            return snapshot.snapshot_id
+    with closing(repository.writer()) as writer:
+        tree_id = Sealing(work, repository, writer, tally).run()
+        writer.flush()
+        tally.added_bytes, tally.blobs = writer.added_bytes, writer.added_blobs
+    tally.check()
+    tags = ["sluicegate", tag]
+    if work.partial or tally.unread_count:
+        tags.append("partial")
+    uid = os.geteuid()
+    return repository.save_snapshot(
+        Snapshot(
+            time_ns=work.start_time_ns,
+            tree=tree_id,
+            paths=(path_text(work.asset_path),),
+            hostname=socket.gethostname(),
+            username=username(uid),
+            uid=uid,
+            gid=os.getegid(),
+            parent=bytes.fromhex(work.parent_snapshot_id) or None,
+            tags=tuple(tags),
+        )
+    )
+
+
+def username(uid: int) -> str:
+    """The name of a user, or nothing where this host knows none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""
+
+
+class Sealing:
+    """The records of one backup as they become its tree."""
+
+    def __init__(
+        self,
+        work: slice_pb2.SealWork,
+        repository: Repository,
+        writer: PackWriter,
+        tally: Tally,
+    ) -> None:
+        self._work = work
+        self._repository = repository
+        self._writer = writer
+        self._tally = tally
+        self._path = components_of(work.asset_path)
+
+    def run(self) -> bytes:
+        """Stores all trees that are missing yet, and returns the id of the topmost."""
+        root_name = self._path[-1] if self._path else b""
+        word = Word(self._put_tree, Directories(self._work.source, root_name).node)
+        for record in self._work.records:
+            self._tally.check()
+            word.feed(self._events(record))
+        for path in word.torn:
+            list_changed(self._tally, path[1:])
+        nodes = list(word.events())
+        if len(nodes) != 1 or not isinstance(nodes[0], bytes):
+            raise SourceLost(
+                f"Nothing of {printable(self._work.source)} could be read; see that it is there, "
+                "then back up again."
+            )
+        return self._top(nodes[0])
+
+    def _events(self, record: slice_pb2.SliceRecord) -> Iterator[Event]:
+        if record.record_id:
+            return read_record(record.record_id, self._read_data)
+        detail = "all from here on, up to "
+        detail += printable(record.span.stop.path) if record.span.HasField("stop") else "the end"
+        path, reason = record.span.start.path, outcome_pb2.UNREAD_REASON_SLICE_FAILED
+        self._tally.list_unread(path, reason, detail)
+        return word_of_nothing(place_of(record.span.start), stop_of(record.span))
+
+    def _top(self, root: bytes) -> bytes:
+        """The tree that leads to the root by the asset's absolute path."""
+        if not self._path:
+            subtree = SUBTREE.search(root)
+            assert subtree is not None, "the root of a file system is a directory"
+            return bytes.fromhex(subtree[1].decode("ascii"))
+        node = root
+        for depth in range(len(self._path) - 1, 0, -1):
+            tree_id = self._put_tree(tree_of([node]))
+            above = some_directory_node(b"/" + b"/".join(self._path[:depth]), self._path[depth - 1])
+            node = with_subtree(above, tree_id)
+        return bytes.fromhex(self._put_tree(tree_of([node])))
+
+    def _put_tree(self, tree: bytes) -> str:
+        digest = sha256(tree)
+        self._writer.put(BlobKind.TREE, digest.digest(), tree)
+        return digest.hexdigest()
+
+    def _read_data(self, blob_id: bytes) -> bytes:
+        return self._repository.read_blob(BlobKind.DATA, blob_id)

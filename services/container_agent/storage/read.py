@@ -1,0 +1,53 @@
+"""Reads files that others may change meanwhile, and tells whether they did."""
+
+import errno
+import os
+import stat
+from typing import NamedTuple
+
+# No link is followed and nothing is waited for, whatever was put in the file's place. Opening a
+# device can have effects, but a name that was listed as a file is one in all but a race.
+FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# A file of at most this is read at once and is one blob.
+SMALL_BYTES = 512 << 10
+
+
+class NoFile(OSError):
+    """What was listed as a file is none any more."""
+
+
+class Stamp(NamedTuple):
+    """What changes when a file is written to or replaced."""
+
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """The stamp of a file."""
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+def open_file(directory: int, name: bytes) -> tuple[int, os.stat_result]:
+    """A descriptor of a regular file, and its status. Close it."""
+    descriptor = os.open(name, FILE_FLAGS, dir_fd=directory)
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode):
+        return descriptor, status
+    os.close(descriptor)
+    raise NoFile(errno.ENOENT, "is no file any more")
+
+
+def read_small(descriptor: int, size_bytes: int) -> bytes:
+    """A file of `size_bytes`, from its first byte; one byte more when it has grown."""
+    data = os.read(descriptor, size_bytes + 1)
+    if len(data) >= size_bytes:
+        return data
+    parts = [data]
+    length = len(data)
+    while length <= size_bytes and (more := os.read(descriptor, size_bytes + 1 - length)):
+        parts.append(more)
+        length += len(more)
+    return b"".join(parts)
