@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from container_agent.storage.write import Target, TargetUnwritable, open_directory
 from container_agent.storage.write_entries import (
     create_file,

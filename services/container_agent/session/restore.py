@@ -3,9 +3,10 @@
 from container_agent.repository.repository import Repository
 from container_agent.repository.trees import Node
 from container_agent.session.restore_files import FileRestorer
-from container_agent.session.restore_nodes import KINDS, is_hard_linked, metadata_of
-from container_agent.session.restore_walk import DIRECTORY, Components, Selection, reach_of
+from container_agent.session.restore_nodes import KINDS, metadata_of
+from container_agent.session.restore_walk import Reach, Selection
 from container_agent.session.tally import Tally
+from container_agent.storage.walk import Components
 from container_agent.storage.write import Target
 from container_agent.storage.write_entries import create_special, create_symlink
 from container_agent.storage.write_metadata import give_metadata_unopened
@@ -18,21 +19,21 @@ def restore(work: slice_pb2.RestoreWork, repository: Repository, tally: Tally) -
     Doing it again does it anew: what lies there from an earlier attempt gives way.
     """
     selection = Selection(repository, work.plan)
-    reach = reach_of(work.span)
+    reach = Reach.of(work.span)
     target = Target(work.plan.target)
     files = FileRestorer(repository, target, tally)
     try:
-        for above, node in selection.walk(reach):
+        for above, entry in selection.walk(reach):
             tally.check()
-            if node.type != "file":
-                restore_other(target, files, tally, above, node)
-            elif is_hard_linked(node):
+            if not entry.is_file:
+                restore_other(target, files, tally, above, entry.node())
+            elif entry.is_hard_linked:
                 continue
-            elif node.size > work.range_bytes:
-                first, last = reach.bytes_of((*above, node.name))
-                files.span(above, node, first, last)
+            elif entry.size > work.range_bytes:
+                first, last = reach.bytes_of((*above, entry.name))
+                files.span(above, entry.node(), first, last)
             else:
-                files.whole(above, node)
+                files.whole(above, entry.node())
         files.settle()
     finally:
         files.close()
@@ -46,7 +47,7 @@ def restore_other(
     """Makes what is no file: a directory without its metadata, or another entry with it."""
     path = (*above, node.name)
     try:
-        if node.type == DIRECTORY:
+        if node.type == "dir":
             tally.directories += 1
             target.directory(path)
         else:

@@ -11,13 +11,13 @@ from container_agent.repository.trees import Node
 from container_agent.session.restore_blobs import BlobMover, FileWritten
 from container_agent.session.restore_nodes import metadata_of
 from container_agent.session.tally import Tally
-from container_agent.storage.write import Components, Target, raise_if_fatal
+from container_agent.storage.walk import Components
+from container_agent.storage.write import Target, raise_if_fatal
 from container_agent.storage.write_entries import (
     create_file,
     finish_part,
     holes,
     open_part,
-    write_at,
 )
 from container_agent.storage.write_metadata import give_metadata
 from sluicegate.v1 import outcome_pb2
@@ -63,7 +63,9 @@ class FileRestorer:
             self.unwritten(path, failure)
 
     def _write_at_once(self, directory: int, node: Node) -> None:
-        blobs = [self._repository.read_blob(BlobKind.DATA, blob_id) for blob_id in node.content]
+        blobs = [
+            self._repository.read_blob(BlobKind.DATA, blob_id) for blob_id in node.content or ()
+        ]
         file = create_file(directory, node.name)
         try:
             for data in blobs:
@@ -99,7 +101,7 @@ class FileRestorer:
     def _places(self, node: Node) -> Iterator[tuple[bytes, int, int]]:
         """Each blob of a file, with where it begins and ends in it."""
         offset = 0
-        for blob_id in node.content:
+        for blob_id in node.content or ():
             size = self._repository.size_of(BlobKind.DATA, blob_id)
             if size is None:
                 raise BlobMissing(f"A part of the file is not in the repository: {blob_id.hex()}.")
@@ -131,7 +133,7 @@ class FileRestorer:
             raise_if_fatal(file.failure)
 
     def finish_large(self, above: Components, node: Node) -> None:
-        """Gives a large file its metadata and its name; what was not written of it is written now."""
+        """Gives a large file its metadata and its name; what of it was not written is written."""
         self._tally.files += 1
         path, hint = (*above, node.name), ""
         try:
@@ -169,6 +171,6 @@ class FileRestorer:
 def part_name(node: Node) -> bytes:
     """The name under which several sessions write one large file, until it is whole."""
     content = hashlib.sha256(node.name)
-    for blob_id in node.content:
+    for blob_id in node.content or ():
         content.update(blob_id)
     return b".sluicegate-" + content.hexdigest()[:32].encode()

@@ -5,9 +5,10 @@ import os
 from container_agent.repository.repository import Repository
 from container_agent.repository.trees import Node
 from container_agent.session.restore_files import FileRestorer
-from container_agent.session.restore_nodes import is_hard_linked, metadata_of
-from container_agent.session.restore_walk import DIRECTORY, Components, Selection
+from container_agent.session.restore_nodes import metadata_of
+from container_agent.session.restore_walk import Selection
 from container_agent.session.tally import Tally
+from container_agent.storage.walk import Components
 from container_agent.storage.write import Target
 from container_agent.storage.write_entries import create_link
 from container_agent.storage.write_metadata import give_metadata
@@ -45,14 +46,14 @@ class Finish:
 
     def run(self) -> None:
         """Walks all of it."""
-        for above, node in self._selection.walk():
+        for above, entry in self._selection.walk():
             self._tally.check()
-            if node.type == DIRECTORY:
-                self._enter((*above, node.name), node)
-            elif is_hard_linked(node):
-                self._restore_linked(above, node)
-            elif node.type == "file" and node.size > self._range_bytes:
-                self._files.finish_large(above, node)
+            if entry.is_directory:
+                self._enter((*above, entry.name), entry.node())
+            elif entry.is_hard_linked:
+                self._restore_linked(above, entry.node())
+            elif entry.is_file and entry.size > self._range_bytes:
+                self._files.finish_large(above, entry.node())
         self._target.leave_all()
 
     def _enter(self, path: Components, node: Node) -> None:

@@ -31,8 +31,3 @@ def metadata_of(node: Node) -> Metadata:
     return Metadata(
         mode_of(node), node.uid, node.gid, node.atime_ns, node.mtime_ns, dict(node.attributes)
     )
-
-
-def is_hard_linked(node: Node) -> bool:
-    """True for a file that has other names, which the finish makes one again."""
-    return node.links > 1 and node.type == "file" and node.inode != 0

@@ -1,111 +1,170 @@
 """Walks a repository snapshot: depth-first, names in byte order, from one place to another.
 
-A place is a tuple of names. Tuples compare as the walk goes: a directory before what it holds,
-and all that it holds before its next neighbour.
+Its entries stay as the JSON of their tree tells them: whoever needs only a size or a count need
+not pay for a whole node.
 """
 
+import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.errors import RepositoryDamaged, SnapshotUnknown
+from container_agent.repository.quoting import unquote
 from container_agent.repository.repository import Repository
-from container_agent.repository.snapshots import Snapshot
-from container_agent.repository.trees import Node, decode_tree
+from container_agent.repository.trees import Node, decode_node
+from container_agent.session.walking import components_of, place_of, stop_of
+from container_agent.storage.walk import Components, Place
+from sluicegate.rpc.text import printable
 from sluicegate.v1 import slice_pb2
 
-Components = tuple[bytes, ...]
-Entry = tuple[Components, Node]
-
-DIRECTORY = "dir"
 FORBIDDEN = frozenset((b"", b".", b".."))
+ORIGIN = Place()
+NOT_TREES = (ValueError, KeyError, TypeError, AttributeError)
+
+
+class Entry(NamedTuple):
+    """An entry of a tree, whose name has been checked."""
+
+    name: bytes
+    told: dict[str, Any]
+
+    @property
+    def is_directory(self) -> bool:
+        """True for a directory."""
+        return bool(self.told["type"] == "dir")
+
+    @property
+    def is_file(self) -> bool:
+        """True for a regular file."""
+        return bool(self.told["type"] == "file")
+
+    @property
+    def is_hard_linked(self) -> bool:
+        """True for a file that has other names, which the finish makes one again."""
+        told = self.told
+        return bool(told.get("links", 0) > 1 and told.get("inode") and self.is_file)
+
+    @property
+    def size(self) -> int:
+        """The size of a file."""
+        return int(self.told.get("size", 0))
+
+    def subtree(self) -> bytes:
+        """The id of a directory's tree."""
+        try:
+            return bytes.fromhex(self.told["subtree"])
+        except NOT_TREES as error:
+            raise RepositoryDamaged(f"{printable(self.name)} has no tree.") from error
+
+    def content(self) -> list[bytes]:
+        """The ids of a file's blobs."""
+        try:
+            return [bytes.fromhex(blob_id) for blob_id in self.told.get("content") or ()]
+        except NOT_TREES as error:
+            raise RepositoryDamaged(f"{printable(self.name)} has no content.") from error
+
+    def node(self) -> Node:
+        """All of it."""
+        try:
+            return decode_node(self.told)
+        except NOT_TREES as error:
+            raise RepositoryDamaged(f"The entry {printable(self.name)} is damaged.") from error
 
 
 @dataclass(frozen=True)
 class Reach:
-    """The part of a walk from `start`, inclusive, to `stop`, exclusive, which may lie inside files."""
+    """The part of a walk from `start`, inclusive, to `stop`, exclusive; both may be in a file."""
 
-    start: Components = ()
-    start_offset: int = 0
-    stop: Components | None = None
-    stop_offset: int = 0
+    start: Place = ORIGIN
+    stop: Place | None = None
+
+    @classmethod
+    def of(cls, span: slice_pb2.Span) -> "Reach":
+        """A span as it came over the wire."""
+        return cls(place_of(span.start), stop_of(span))
 
     def bytes_of(self, path: Components) -> tuple[int, int | None]:
         """The bytes of a file that are in reach: from, and up to or all."""
-        first = self.start_offset if path == self.start else 0
-        last = self.stop_offset if path == self.stop else None
-        return first, last
+        first = self.start.offset if path == self.start.path else 0
+        ends = self.stop is not None and path == self.stop.path
+        return first, self.stop.offset if self.stop is not None and ends else None
 
 
-def components_of(path: bytes) -> Components:
-    """The names in a path; slashes around it do not matter."""
-    stripped = path.strip(b"/")
-    return tuple(stripped.split(b"/")) if stripped else ()
-
-
-def reach_of(span: slice_pb2.Span) -> Reach:
-    """A span as it came over the wire."""
-    start = components_of(span.start.path), span.start.offset_bytes
-    if not span.HasField("stop"):
-        return Reach(*start)
-    return Reach(*start, components_of(span.stop.path), span.stop.offset_bytes)
-
-
-def read_tree(repository: Repository, tree_id: bytes) -> list[Node]:
+def read_tree(repository: Repository, tree_id: bytes) -> list[Entry]:
     """The entries of a directory in byte order. A name that is more than a name is damage."""
-    nodes = decode_tree(repository.read_blob(BlobKind.TREE, tree_id))
-    nodes.sort(key=lambda node: node.name)
+    blob = repository.read_blob(BlobKind.TREE, tree_id)
+    try:
+        entries = [Entry(unquote(told["name"]), told) for told in json.loads(blob)["nodes"] or ()]
+        entries.sort(key=lambda entry: (entry.name, entry.told["type"]))
+    except NOT_TREES as error:
+        raise RepositoryDamaged(f"The tree {tree_id.hex()[:16]} is no tree.") from error
     before = None
-    for node in nodes:
-        name = node.name
+    for name, _ in entries:
         if name in FORBIDDEN or b"/" in name or b"\0" in name or name == before:
             raise RepositoryDamaged(
-                f"Tree {tree_id.hex()[:16]} holds the impossible name {name!r}."
+                f"The tree {tree_id.hex()[:16]} holds the impossible name {printable(name)!r}."
             )
         before = name
-    return nodes
+    return entries
 
 
-def children(repository: Repository, node: Node) -> list[Node]:
-    """What a directory holds."""
-    if node.subtree is None:
-        raise RepositoryDamaged(f"The directory {node.name!r} has no tree.")
-    return read_tree(repository, node.subtree)
+EVERYTHING = Reach()
 
 
 class Selection:
     """What of a snapshot is restored: all of it, or one path and what lies below."""
 
-    def __init__(self, repository: Repository, snapshot: Snapshot, include: bytes) -> None:
+    def __init__(self, repository: Repository, plan: slice_pb2.RestorePlan) -> None:
         self._repository = repository
-        wanted = components_of(include)
-        self.above: Components = wanted[:-1]
-        self.nodes = read_tree(repository, snapshot.tree)
-        for depth, name in enumerate(wanted):
-            self.nodes = [node for node in self.nodes if node.name == name]
-            if not self.nodes or (depth + 1 < len(wanted) and self.nodes[0].type != DIRECTORY):
-                shown = include.decode(errors="backslashreplace")
-                raise SnapshotUnknown(f"The snapshot holds no {shown}.")
-            if depth + 1 < len(wanted):
-                self.nodes = children(repository, self.nodes[0])
+        self.snapshot = repository.find_snapshot(plan.snapshot)
+        self._above, self._entries = self._find(plan.include)
 
-    def walk(self, reach: Reach = Reach()) -> Iterator[Entry]:  # noqa: B008  # frozen
+    def _find(self, include: bytes) -> tuple[Components, list[Entry]]:
+        """The included path, also where it is meant from the backed up folder on."""
+        wanted = components_of(include)
+        starts: list[Components] = [()]
+        if wanted and not include.startswith(b"/"):
+            starts += [components_of(os.fsencode(path)) for path in self.snapshot.paths]
+        for start in starts:
+            path = (*start, *wanted)
+            entries = self._lookup(path)
+            if entries is not None:
+                return path[:-1], entries
+        raise SnapshotUnknown(f"The snapshot holds no {printable(include)}; name it in full.")
+
+    def _lookup(self, path: Components) -> list[Entry] | None:
+        entries = read_tree(self._repository, self.snapshot.tree)
+        for depth, name in enumerate(path):
+            entries = [entry for entry in entries if entry.name == name]
+            if not entries:
+                return None
+            if depth + 1 < len(path):
+                if not entries[0].is_directory:
+                    return None
+                entries = read_tree(self._repository, entries[0].subtree())
+        return entries
+
+    def walk(self, reach: Reach = EVERYTHING) -> Iterator[tuple[Components, Entry]]:
         """Each entry in reach, with the place of the directory that holds it."""
-        stack = [(self.above, iter(self.nodes))]
+        start, stop = reach.start.path, reach.stop
+        stack = [(self._above, iter(self._entries))]
         while stack:
-            directory, nodes = stack[-1]
-            for node in nodes:
-                path = (*directory, node.name)
-                if reach.stop is not None and path >= reach.stop:
-                    if path == reach.stop and reach.stop_offset:
-                        yield directory, node
+            directory, entries = stack[-1]
+            for entry in entries:
+                path = (*directory, entry.name)
+                if stop is not None and path >= stop.path:
+                    if path == stop.path and stop.offset:
+                        yield directory, entry
                     return
-                if path >= reach.start:
-                    yield directory, node
-                elif path != reach.start[: len(path)]:
+                if path >= start:
+                    yield directory, entry
+                elif path != start[: len(path)]:
                     continue
-                if node.type == DIRECTORY:
-                    stack.append((path, iter(children(self._repository, node))))
+                if entry.is_directory:
+                    stack.append((path, iter(read_tree(self._repository, entry.subtree()))))
                     break
             else:
                 stack.pop()

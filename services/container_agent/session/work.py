@@ -90,7 +90,7 @@ class Work:
         tally = Tally(stopping=self._stopping)
         end = outcome_pb2.SliceEnd(slice_id=slice_.slice_id, attempt=slice_.attempt)
         kind = slice_.WhichOneof("work") or ""
-        attributes = {"slice_id": slice_.slice_id, "attempt": slice_.attempt}
+        attributes: dict[str, str | int] = {"slice_id": slice_.slice_id, "attempt": slice_.attempt}
         span = self._tracing.start(
             f"slice {kind}", parent=slice_.traceparent, attributes=attributes
         )

@@ -9,8 +9,9 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 
-Components = tuple[bytes, ...]
+from container_agent.storage.walk import Components
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 WHILE_OPEN = 0o700
@@ -66,10 +67,8 @@ def open_directory(directory: int, name: bytes) -> int:
     Others may make the same one at the same time: whoever comes second takes it as it is.
     """
     for _ in range(TRIES):
-        try:
+        with suppress(FileExistsError):
             os.mkdir(name, WHILE_OPEN, dir_fd=directory)
-        except FileExistsError:
-            pass
         try:
             return open_writable(directory, name)
         except FileNotFoundError:

@@ -1,9 +1,10 @@
-"""Makes single entries in an open directory: what has the name gives way, and no link is followed."""
+"""Makes single entries in an open directory: what has the name gives way, no link is followed."""
 
 import errno
 import os
 import stat
 from collections.abc import Iterator
+from functools import partial
 
 from container_agent.storage.write import clear_the_way
 
@@ -41,12 +42,12 @@ def create_special(directory: int, name: bytes, kind: int, device: int) -> None:
 
 def create_link(source: int, source_name: bytes, directory: int, name: bytes) -> None:
     """A further name of a file, and never of what a symbolic link points to."""
-    ends = {"src_dir_fd": source, "dst_dir_fd": directory, "follow_symlinks": False}
+    link = partial(os.link, src_dir_fd=source, dst_dir_fd=directory, follow_symlinks=False)
     try:
-        os.link(source_name, name, **ends)
+        link(source_name, name)
     except FileExistsError:
         clear_the_way(directory, name)
-        os.link(source_name, name, **ends)
+        link(source_name, name)
 
 
 def open_part(directory: int, name: bytes, size: int) -> int:

@@ -1,4 +1,4 @@
-"""Gives restored entries their owner, mode, extended attributes and times, in the order that keeps all.
+"""Gives restored entries owner, mode, extended attributes and times, in the order that keeps all.
 
 A change of owner takes setuid bits and capabilities away, so it comes first; an attribute may
 need a mode that the entry loses at last; and every other change would touch the times.
