@@ -4,6 +4,7 @@ import asyncio
 import socket
 import stat
 import time
+from collections import Counter
 from pathlib import Path
 
 import grpc
@@ -106,6 +107,28 @@ async def test_t7_metadata_of_more_than_8_kib_is_refused(service):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await service.stub.Capacity(pb.CapacityRequest(), metadata=(("x", "y" * 65536),))
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_t8_calls_beyond_the_limit_are_refused_at_once(serve, monkeypatch):
+    monkeypatch.setattr("sluicegate.rpc.server.CALLS_AT_ONCE", 4)
+    service = await serve()
+    request = pb.CancelRequest(session_id="s")
+    calls = [asyncio.ensure_future(_code(service.stub.Cancel(request))) for _ in range(12)]
+    await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    async with asyncio.timeout(5):
+        while sum(call.done() for call in calls) < 8:
+            await asyncio.sleep(0.01)
+    service.proxies.go_on.set()
+    codes = Counter(await asyncio.gather(*calls))
+    assert codes == {grpc.StatusCode.OK: 4, grpc.StatusCode.RESOURCE_EXHAUSTED: 8}
+
+
+async def _code(call) -> grpc.StatusCode:
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
 
 
 async def test_a_call_that_runs_may_end(service):

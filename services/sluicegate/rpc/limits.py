@@ -4,7 +4,9 @@ KEEPALIVE_SECONDS = 5
 KEEPALIVE_ANSWER_SECONDS = 2
 MESSAGE_BYTES = 1 << 20
 METADATA_BYTES = 8 << 10
-CALLS_AT_ONCE = 1000
+# Of one server, and on one connection: a thousand hosts each keep a call open.
+CALLS_AT_ONCE = 10_000
+CALLS_A_CONNECTION = 1000
 
 Options = list[tuple[str, int]]
 
@@ -28,7 +30,7 @@ SERVER_OPTIONS: Options = [
     *_SIZES,
     # A server that expects fewer pings than its clients send cuts them off as abusers.
     ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_SECONDS * 1000 // 2),
-    ("grpc.max_concurrent_streams", CALLS_AT_ONCE),
+    ("grpc.max_concurrent_streams", CALLS_A_CONNECTION),
     # Two servers on one port would each get some of the calls.
     ("grpc.so_reuseport", 0),
 ]
