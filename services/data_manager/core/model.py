@@ -1,0 +1,250 @@
+"""The values that the data manager decides with. All are frozen: a change is a new value."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class RunKind(StrEnum):
+    """What a run does."""
+
+    BACKUP = "backup"
+    RESTORE = "restore"
+    VERIFY = "verify"
+
+
+class SliceKind(StrEnum):
+    """What a slice's work is."""
+
+    CRAWL = "crawl"
+    COPY = "copy"
+    SEAL = "seal"
+    RESTORE_CRAWL = "restore_crawl"
+    RESTORE = "restore"
+    RESTORE_FINISH = "restore_finish"
+    VERIFY = "verify"
+
+
+class RunState(StrEnum):
+    """Where a run stands. The last four are terminal and never change."""
+
+    RUNNING = "running"
+    SEALING = "sealing"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """True when nothing follows."""
+        return self not in (RunState.RUNNING, RunState.SEALING)
+
+
+class SliceState(StrEnum):
+    """Where a slice stands; a slice is in exactly one. The last three are terminal."""
+
+    QUEUED = "queued"
+    RESERVED = "reserved"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """True when nothing follows."""
+        return self in (SliceState.DONE, SliceState.FAILED, SliceState.CANCELLED)
+
+
+class SessionState(StrEnum):
+    """How far a session is, as far as the data manager knows. One that is over is forgotten."""
+
+    RESERVING = "reserving"
+    INITIATING = "initiating"
+    RUNNING = "running"
+
+
+class Failure(StrEnum):
+    """Why a slice could not be done. The class decides what follows."""
+
+    TRANSIENT = "transient"
+    SOURCE_LOST = "source_lost"
+    REPOSITORY_MISSING = "repository_missing"
+    REPOSITORY_VERSION = "repository_version"
+    WRONG_PASSWORD = "wrong_password"
+    REPOSITORY_LOCKED = "repository_locked"
+    STORAGE_FULL = "storage_full"
+    REPOSITORY_DAMAGED = "repository_damaged"
+    NOT_FOUND = "not_found"
+    SESSION_LOST = "session_lost"
+    CANCELLED = "cancelled"
+    TARGET_UNWRITABLE = "target_unwritable"
+    INTERNAL = "internal"
+
+
+class UnreadReason(StrEnum):
+    """Why one file is not, or not wholly, in a backup."""
+
+    DENIED = "denied"
+    VANISHED = "vanished"
+    CHANGED = "changed"
+    IO_ERROR = "io_error"
+    SLICE_FAILED = "slice_failed"
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a walk. The default is the origin."""
+
+    path: bytes = b""
+    offset_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Span:
+    """The part of a walk from `start` to before `stop`; to the end when there is no stop."""
+
+    start: Position = field(default_factory=Position)
+    stop: Position | None = None
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One slice's worth of a walk, as its crawl saw it."""
+
+    span: Span
+    bytes: int
+    files: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was done."""
+
+    files: int = 0
+    directories: int = 0
+    others: int = 0
+    seen_bytes: int = 0
+    read_bytes: int = 0
+    unchanged_files: int = 0
+    added_bytes: int = 0
+    blobs: int = 0
+
+    def __add__(self, more: "Counts") -> "Counts":
+        return Counts(
+            self.files + more.files,
+            self.directories + more.directories,
+            self.others + more.others,
+            self.seen_bytes + more.seen_bytes,
+            self.read_bytes + more.read_bytes,
+            self.unchanged_files + more.unchanged_files,
+            self.added_bytes + more.added_bytes,
+            self.blobs + more.blobs,
+        )
+
+
+@dataclass(frozen=True)
+class UnreadFile:
+    """A file that is not, or not wholly, in the backup."""
+
+    path: bytes
+    reason: UnreadReason
+    detail: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is to be done, with the defaults filled in."""
+
+    streams: int = 4
+    slices_per_session: int = 8
+    slice_bytes: int = 256 << 20
+    slice_files: int = 10_000
+    range_bytes: int = 64 << 20
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for. The same run id with another request is another run, and refused.
+
+    `source` is the asset of a backup, `snapshot` what a restore or verify names, `target` and
+    `include` where a restore goes and what of it.
+    """
+
+    kind: RunKind
+    repository: str
+    asset_id: str = ""
+    source: bytes = b""
+    snapshot: str = ""
+    target: bytes = b""
+    include: bytes = b""
+    options: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One backup, restore or verify.
+
+    `stopping` is the terminal state that it will have as soon as its sessions are over. Cuts lie
+    end to end up to `cut_through`; `batches` of the opening's present attempt are taken in.
+    `snapshot_id` is what the opening found: the parent of a backup, what a restore restores.
+    """
+
+    run_id: str
+    request: Request
+    start_time_ns: int = 0
+    traceparent: str = ""
+    state: RunState = RunState.RUNNING
+    stopping: RunState | None = None
+    message: str = ""
+    failure: Failure | None = None
+    counts: Counts = field(default_factory=Counts)
+    snapshot_id: bytes | None = None
+    result_id: bytes = b""
+    crawled: bool = False
+    cut_through: Position | None = field(default_factory=Position)
+    batches: int = 0
+    bodies: int = 0
+    total_bytes: int = 0
+    total_files: int = 0
+    unread_count: int = 0
+    sessions_made: int = 0
+    streams_peak: int = 0
+    end_time_ns: int = 0
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One unit of work of a run. `turn` orders those that are queued."""
+
+    slice_id: str
+    run_id: str
+    number: int
+    kind: SliceKind
+    span: Span | None = None
+    state: SliceState = SliceState.QUEUED
+    attempt: int = 0
+    failures: int = 0
+    turn: int = 0
+    session_id: str | None = None
+    result_id: bytes = b""
+
+
+@dataclass(frozen=True)
+class Session:
+    """Slices given to one container: those that have not ended, in the order of work."""
+
+    session_id: str
+    run_id: str
+    state: SessionState
+    slice_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run as people are told of it: committed, and in progress added."""
+
+    run: Run
+    slices: dict[SliceState, int]
+    streams: int
+    unread_files: tuple[UnreadFile, ...]

@@ -1,0 +1,150 @@
+"""What sessions say: cuts, ends of slices, ends of sessions. Each may come twice, or too late."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from data_manager.core.effects import TellWatchers
+from data_manager.core.events import CutsMade, Progressed, SessionEnded, SliceEnded
+from data_manager.core.kinds import OPENING_NUMBER, SHAPES, UNCOUNTED, run_of, slice_id
+from data_manager.core.model import (
+    Cut,
+    Failure,
+    Position,
+    RunState,
+    Slice,
+    SliceState,
+)
+from data_manager.core.slices import end_crawl, fail, put_back_session, stop
+from data_manager.core.state import FIRST_DELAY_SECONDS, Live, State
+
+TOO_MANY_SLICES = (
+    "the asset is cut into more than {most:,} slices, which is more than one backup may have;"
+    " choose larger slices (slice_bytes, slice_files)"
+)
+GAP = "its cuts do not lie end to end: please report this fault of Sluicegate"
+
+
+def cuts_made(state: State, event: CutsMade) -> None:
+    """Queues a slice for each cut (step 406); copying starts while the crawl goes on."""
+    found = _current(state, event)
+    if found is None:
+        return
+    live, slice_ = found
+    run = live.run
+    shape = SHAPES[run.request.kind]
+    if event.batch_number < run.batches or slice_.number != OPENING_NUMBER or not shape.body:
+        return
+    if event.batch_number > run.batches or not _end_to_end(run.cut_through, event.cuts):
+        _slice_failed(state, live, slice_, Failure.INTERNAL, GAP)
+        return
+    if run.bodies + len(event.cuts) > shape.bodies_max:
+        message = TOO_MANY_SLICES.format(most=shape.bodies_max)
+        stop(state, live, RunState.FAILED, Failure.INTERNAL, message)
+        return
+    for number, cut in enumerate(event.cuts, run.bodies + 1):
+        live.turns += 1
+        name = slice_id(run.run_id, number)
+        new = Slice(name, run.run_id, number, shape.body, cut.span, turn=live.turns)
+        state.save_slice(live, new)
+        live.queue.put(name, state.now, state.now)
+    state.save_run(
+        live,
+        replace(
+            run,
+            batches=run.batches + 1,
+            bodies=run.bodies + len(event.cuts),
+            cut_through=event.cuts[-1].span.stop,
+            total_bytes=run.total_bytes + sum(cut.bytes for cut in event.cuts),
+            total_files=run.total_files + sum(cut.files for cut in event.cuts),
+            snapshot_id=event.snapshot_id if run.snapshot_id is None else run.snapshot_id,
+        ),
+    )
+
+
+def slice_ended(state: State, event: SliceEnded) -> None:
+    """Takes in a result once, and only that of the current attempt."""
+    found = _current(state, event)
+    if found is None:
+        return
+    live, slice_ = found
+    if event.failure is not None:
+        _slice_failed(state, live, slice_, event.failure, event.message)
+    elif slice_.number == OPENING_NUMBER and _cut_short(live):
+        _slice_failed(state, live, slice_, Failure.INTERNAL, GAP)
+    else:
+        _slice_done(state, live, slice_, event)
+
+
+def session_ended(state: State, event: SessionEnded) -> None:
+    """Puts back what the session has left; its place is free, so whoever waits may ask again."""
+    for waiting in state.lives.values():
+        waiting.ask_time, waiting.delay = state.now, FIRST_DELAY_SECONDS
+    live = state.live_of_session(event.session_id)
+    if live is None:
+        return
+    session = live.sessions[event.session_id]
+    failure = event.failure or Failure.SESSION_LOST
+    message = event.message or "the session ended before its slices did"
+    put_back_session(state, live, session, failure, message)
+    state.drop_session(live, event.session_id, event.message)
+
+
+def progressed(state: State, event: Progressed) -> None:
+    """Notes how far a running slice is, for those who watch."""
+    if found := _current(state, event):
+        live, slice_ = found
+        live.progress[slice_.slice_id] = event.counts
+        state.effects.append(TellWatchers(live.run.run_id))
+
+
+def _current(state: State, event: CutsMade | SliceEnded | Progressed) -> tuple[Live, Slice] | None:
+    """The fence: the slice that is meant, if it runs and this is its current attempt."""
+    live = state.lives.get(run_of(event.slice_id))
+    slice_ = live.slices.get(event.slice_id) if live else None
+    if live is None or slice_ is None or slice_.state is not SliceState.RUNNING:
+        return None
+    if slice_.attempt != event.attempt or slice_.session_id != event.session_id:
+        return None
+    return live, slice_
+
+
+def _end_to_end(start: Position | None, cuts: Sequence[Cut]) -> bool:
+    for cut in cuts:
+        if start is None or cut.span.start != start:
+            return False
+        start = cut.span.stop
+    return True
+
+
+def _cut_short(live: Live) -> bool:
+    """True when there are cuts, but none that reaches the end of the walk."""
+    return live.run.bodies > 0 and live.run.cut_through is not None
+
+
+def _leave_session(state: State, live: Live, slice_: Slice) -> None:
+    session = live.sessions[slice_.session_id or ""]
+    left = tuple(name for name in session.slice_ids if name != slice_.slice_id)
+    state.save_session(live, replace(session, slice_ids=left))
+
+
+def _slice_failed(state: State, live: Live, slice_: Slice, failure: Failure, message: str) -> None:
+    _leave_session(state, live, slice_)
+    fail(state, live, slice_, failure, message)
+
+
+def _slice_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> None:
+    _leave_session(state, live, slice_)
+    if slice_.number == OPENING_NUMBER:
+        end_crawl(state, live, slice_)
+        if live.run.snapshot_id is None:
+            state.save_run(live, replace(live.run, snapshot_id=event.result_id))
+    else:
+        done = replace(slice_, state=SliceState.DONE, session_id=None, result_id=event.result_id)
+        state.save_slice(live, done)
+    for file in event.unread_files:
+        state.list_unread(live, file)
+    counts = live.run.counts
+    if slice_.kind not in UNCOUNTED:
+        counts += event.counts
+    unread_count = live.run.unread_count + event.unread_count
+    state.save_run(live, replace(live.run, counts=counts, unread_count=unread_count))

@@ -1,0 +1,115 @@
+"""What becomes of slices that did not end well: put back at the end, given up, or the run fails."""
+
+from dataclasses import replace
+
+from data_manager.core.effects import CancelSession
+from data_manager.core.kinds import BODIES, OPENING_NUMBER, PASSING
+from data_manager.core.model import (
+    Failure,
+    RunState,
+    Session,
+    SessionState,
+    Slice,
+    SliceState,
+    UnreadFile,
+    UnreadReason,
+)
+from data_manager.core.state import FIRST_DELAY_SECONDS, Live, State
+
+FAILURES_MAX = 5
+# A session that is told to stop is killed after a grace; what is silent for longer is given up.
+STOP_SECONDS = 30.0
+
+
+def put_back(state: State, live: Live, slice_: Slice, delay_seconds: float = 0.0) -> None:
+    """Puts a slice at the end of its queue."""
+    if slice_.number == OPENING_NUMBER:
+        # The next attempt goes on after the last cut, and counts its batches anew.
+        state.save_run(live, replace(live.run, batches=0))
+        if live.run.cut_through is None:
+            end_crawl(state, live, slice_)
+            return
+    live.turns += 1
+    back = replace(slice_, state=SliceState.QUEUED, session_id=None, turn=live.turns)
+    state.save_slice(live, back)
+    live.queue.put(slice_.slice_id, state.now, state.now + delay_seconds)
+
+
+def end_crawl(state: State, live: Live, slice_: Slice) -> None:
+    """All is cut: even a crawl that died after its last cut has nothing left to do."""
+    state.save_slice(live, replace(slice_, state=SliceState.DONE, session_id=None))
+    state.save_run(live, replace(live.run, crawled=True))
+
+
+def put_back_session(
+    state: State,
+    live: Live,
+    session: Session,
+    failure: Failure | None = None,
+    message: str = "",
+) -> None:
+    """Puts back what a session has left. A failure is that of the slice it was working on."""
+    for number, slice_id in enumerate(session.slice_ids):
+        slice_ = live.slices[slice_id]
+        if live.run.stopping:
+            return
+        if number == 0 and failure is not None:
+            fail(state, live, slice_, failure, message)
+        else:
+            put_back(state, live, slice_)
+
+
+def fail(state: State, live: Live, slice_: Slice, failure: Failure, message: str) -> None:
+    """Takes in that an attempt failed. The class decides: put back, given up, or the run fails."""
+    if failure is Failure.CANCELLED:
+        # Somebody stopped its session, who is not this run: no fault of the slice.
+        put_back(state, live, slice_, _delay(state, 1))
+        return
+    if failure not in PASSING:
+        stop(state, live, RunState.FAILED, failure, message)
+        return
+    failed = replace(slice_, failures=slice_.failures + 1)
+    if failed.failures < FAILURES_MAX:
+        put_back(state, live, failed, _delay(state, failed.failures))
+    elif slice_.kind in BODIES:
+        _give_up(state, live, failed, message)
+    else:
+        stop(state, live, RunState.FAILED, failure, message)
+
+
+def stop(
+    state: State, live: Live, terminal: RunState, failure: Failure | None, message: str
+) -> None:
+    """Ends a run before its time: nothing of it is done any more, its sessions are stopped."""
+    if live.run.stopping:
+        return
+    state.save_run(live, replace(live.run, stopping=terminal, failure=failure, message=message))
+    live.queue.clear()
+    for slice_ in list(live.slices.values()):
+        if not slice_.state.terminal:
+            state.save_slice(live, replace(slice_, state=SliceState.CANCELLED, session_id=None))
+    for session in list(live.sessions.values()):
+        state.save_session(live, replace(session, slice_ids=()))
+    live.stop_by = state.now + STOP_SECONDS
+    cancel_sessions(state, live)
+
+
+def cancel_sessions(state: State, live: Live) -> None:
+    """Tells the sessions of a run to stop. Those being reserved are released when answered."""
+    for session in live.sessions.values():
+        if session.state is not SessionState.RESERVING:
+            state.effects.append(CancelSession(session.session_id))
+
+
+def _give_up(state: State, live: Live, slice_: Slice, message: str) -> None:
+    state.save_slice(live, replace(slice_, state=SliceState.FAILED, session_id=None))
+    assert slice_.span is not None
+    path = slice_.span.start.path
+    stop_path = slice_.span.stop.path.decode(errors="backslashreplace") if slice_.span.stop else ""
+    detail = f"all from here to before {stop_path or 'the end'} is missing: {message}"[:1000]
+    state.list_unread(live, UnreadFile(path, UnreadReason.SLICE_FAILED, detail))
+    state.save_run(live, replace(live.run, unread_count=live.run.unread_count + 1))
+
+
+def _delay(state: State, failures: int) -> float:
+    return FIRST_DELAY_SECONDS * 2.0 ** (2 * failures - 1) * state.jitter()

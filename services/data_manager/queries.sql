@@ -1,0 +1,85 @@
+-- Each statement is known by the name above it.
+
+-- name: set_identity
+INSERT OR IGNORE INTO identity VALUES (1, :data_manager_id, :version);
+
+-- name: identity
+SELECT data_manager_id, version FROM identity;
+
+-- name: add_asset
+INSERT OR IGNORE INTO assets VALUES (:asset_id, :path);
+
+-- name: asset
+SELECT asset_id, path FROM assets WHERE asset_id = :asset_id;
+
+-- name: assets
+SELECT asset_id, path FROM assets WHERE asset_id > :after ORDER BY asset_id LIMIT :most;
+
+-- name: delete_asset
+DELETE FROM assets WHERE asset_id = :asset_id;
+
+-- name: save_run
+-- What was asked for never changes; how it stands does.
+INSERT INTO runs VALUES (
+  :run_id, :kind, :repository, :asset_id, :source, :snapshot, :target, :include,
+  :streams, :slices_per_session, :slice_bytes, :slice_files, :range_bytes,
+  :start_time_ns, :end_time_ns, :traceparent, :state, :over, :stopping, :message, :failure,
+  :counts, :snapshot_id, :result_id, :crawled, :cut_to_end, :cut_path, :cut_offset_bytes,
+  :batches, :bodies, :total_bytes, :total_files, :unread_count, :sessions_made, :streams_peak
+) ON CONFLICT DO UPDATE SET
+  end_time_ns = excluded.end_time_ns, state = excluded.state, over = excluded.over,
+  stopping = excluded.stopping, message = excluded.message, failure = excluded.failure,
+  counts = excluded.counts, snapshot_id = excluded.snapshot_id, result_id = excluded.result_id,
+  crawled = excluded.crawled, cut_to_end = excluded.cut_to_end, cut_path = excluded.cut_path,
+  cut_offset_bytes = excluded.cut_offset_bytes, batches = excluded.batches,
+  bodies = excluded.bodies, total_bytes = excluded.total_bytes,
+  total_files = excluded.total_files, unread_count = excluded.unread_count,
+  sessions_made = excluded.sessions_made, streams_peak = excluded.streams_peak
+WHERE NOT over;
+
+-- name: save_slice
+-- A slice that is terminal stays as it is, whatever a fault of this program may ask.
+INSERT INTO slices VALUES (
+  :slice_id, :run_id, :number, :kind, :start_path, :start_offset_bytes, :stop_path,
+  :stop_offset_bytes, :state, :attempt, :failures, :turn, :session_id, :result_id
+) ON CONFLICT DO UPDATE SET
+  state = excluded.state, attempt = excluded.attempt, failures = excluded.failures,
+  turn = excluded.turn, session_id = excluded.session_id, result_id = excluded.result_id
+WHERE state NOT IN ('done', 'failed', 'cancelled');
+
+-- name: save_session
+INSERT INTO sessions VALUES (:session_id, :run_id, :state, :slice_ids)
+ON CONFLICT DO UPDATE SET state = excluded.state, slice_ids = excluded.slice_ids;
+
+-- name: drop_session
+DELETE FROM sessions WHERE session_id = :session_id;
+
+-- name: save_unread
+INSERT OR REPLACE INTO unread_files VALUES (:run_id, :number, :path, :reason, :detail);
+
+-- name: run
+SELECT * FROM runs WHERE run_id = :run_id;
+
+-- name: runs_before
+SELECT * FROM runs
+WHERE kind = :kind AND (start_time_ns < :time_ns OR (start_time_ns = :time_ns AND run_id > :run_id))
+ORDER BY start_time_ns DESC, run_id LIMIT :most;
+
+-- name: slice_counts
+SELECT state, count(*) AS slices FROM slices WHERE run_id = :run_id GROUP BY state;
+
+-- name: unread_files
+SELECT * FROM unread_files WHERE run_id = :run_id ORDER BY number;
+
+-- name: live_runs
+SELECT * FROM runs WHERE NOT over ORDER BY start_time_ns, run_id;
+
+-- name: live_slices
+SELECT slices.* FROM runs JOIN slices USING (run_id) WHERE NOT over;
+
+-- name: live_sessions
+SELECT sessions.* FROM runs JOIN sessions USING (run_id) WHERE NOT over ORDER BY session_id;
+
+-- name: live_unread_files
+SELECT unread_files.* FROM runs JOIN unread_files USING (run_id) WHERE NOT over
+ORDER BY run_id, number;

@@ -1,0 +1,173 @@
+"""The values of the core as rows of the database, and back."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from data_manager.core.model import (
+    Counts,
+    Failure,
+    Options,
+    Position,
+    Request,
+    Run,
+    RunKind,
+    RunState,
+    Session,
+    SessionState,
+    Slice,
+    SliceKind,
+    SliceState,
+    Span,
+    UnreadFile,
+    UnreadReason,
+)
+
+Row = Mapping[str, Any]
+
+
+def run_row(run: Run) -> dict[str, object]:
+    """A run as it is stored."""
+    cut = run.cut_through or Position()
+    request = run.request
+    return {
+        "run_id": run.run_id,
+        "kind": request.kind,
+        "repository": request.repository,
+        "asset_id": request.asset_id,
+        "source": request.source,
+        "snapshot": request.snapshot,
+        "target": request.target,
+        "include": request.include,
+        **asdict(request.options),
+        "start_time_ns": run.start_time_ns,
+        "end_time_ns": run.end_time_ns,
+        "traceparent": run.traceparent,
+        "state": run.state,
+        "over": run.state.terminal,
+        "stopping": run.stopping,
+        "message": run.message,
+        "failure": run.failure,
+        "counts": json.dumps(asdict(run.counts)),
+        "snapshot_id": run.snapshot_id,
+        "result_id": run.result_id,
+        "crawled": run.crawled,
+        "cut_to_end": run.cut_through is None,
+        "cut_path": cut.path,
+        "cut_offset_bytes": cut.offset_bytes,
+        "batches": run.batches,
+        "bodies": run.bodies,
+        "total_bytes": run.total_bytes,
+        "total_files": run.total_files,
+        "unread_count": run.unread_count,
+        "sessions_made": run.sessions_made,
+        "streams_peak": run.streams_peak,
+    }
+
+
+def run_of_row(row: Row) -> Run:
+    """A stored run."""
+    cut = None if row["cut_to_end"] else Position(row["cut_path"], row["cut_offset_bytes"])
+    return Run(
+        run_id=row["run_id"],
+        request=_request_of_row(row),
+        start_time_ns=row["start_time_ns"],
+        traceparent=row["traceparent"],
+        state=RunState(row["state"]),
+        stopping=RunState(row["stopping"]) if row["stopping"] else None,
+        message=row["message"],
+        failure=Failure(row["failure"]) if row["failure"] else None,
+        counts=Counts(**json.loads(row["counts"])),
+        snapshot_id=row["snapshot_id"],
+        result_id=row["result_id"],
+        crawled=bool(row["crawled"]),
+        cut_through=cut,
+        batches=row["batches"],
+        bodies=row["bodies"],
+        total_bytes=row["total_bytes"],
+        total_files=row["total_files"],
+        unread_count=row["unread_count"],
+        sessions_made=row["sessions_made"],
+        streams_peak=row["streams_peak"],
+        end_time_ns=row["end_time_ns"],
+    )
+
+
+def slice_row(slice_: Slice) -> dict[str, object]:
+    """A slice as it is stored."""
+    start = slice_.span.start if slice_.span else None
+    stop = slice_.span.stop if slice_.span else None
+    return {
+        "slice_id": slice_.slice_id,
+        "run_id": slice_.run_id,
+        "number": slice_.number,
+        "kind": slice_.kind,
+        "start_path": start.path if start else None,
+        "start_offset_bytes": start.offset_bytes if start else None,
+        "stop_path": stop.path if stop else None,
+        "stop_offset_bytes": stop.offset_bytes if stop else None,
+        "state": slice_.state,
+        "attempt": slice_.attempt,
+        "failures": slice_.failures,
+        "turn": slice_.turn,
+        "session_id": slice_.session_id,
+        "result_id": slice_.result_id,
+    }
+
+
+def slice_of_row(row: Row) -> Slice:
+    """A stored slice."""
+    start = _position(row["start_path"], row["start_offset_bytes"])
+    stop = _position(row["stop_path"], row["stop_offset_bytes"])
+    return Slice(
+        slice_id=row["slice_id"],
+        run_id=row["run_id"],
+        number=row["number"],
+        kind=SliceKind(row["kind"]),
+        span=Span(start, stop) if start else None,
+        state=SliceState(row["state"]),
+        attempt=row["attempt"],
+        failures=row["failures"],
+        turn=row["turn"],
+        session_id=row["session_id"],
+        result_id=row["result_id"],
+    )
+
+
+def session_row(session: Session) -> dict[str, object]:
+    """A session as it is stored."""
+    return {
+        "session_id": session.session_id,
+        "run_id": session.run_id,
+        "state": session.state,
+        "slice_ids": json.dumps(session.slice_ids),
+    }
+
+
+def session_of_row(row: Row) -> Session:
+    """A stored session."""
+    slice_ids = tuple(json.loads(row["slice_ids"]))
+    return Session(row["session_id"], row["run_id"], SessionState(row["state"]), slice_ids)
+
+
+def unread_of_row(row: Row) -> UnreadFile:
+    """A stored unread file."""
+    return UnreadFile(row["path"], UnreadReason(row["reason"]), row["detail"])
+
+
+def _request_of_row(row: Row) -> Request:
+    return Request(
+        kind=RunKind(row["kind"]),
+        repository=row["repository"],
+        asset_id=row["asset_id"],
+        source=row["source"],
+        snapshot=row["snapshot"],
+        target=row["target"],
+        include=row["include"],
+        options=Options(**{name: row[name] for name in Options.__dataclass_fields__}),
+    )
+
+
+def _position(path: bytes | None, offset_bytes: int | None) -> Position | None:
+    return None if path is None else Position(path, offset_bytes or 0)

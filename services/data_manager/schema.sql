@@ -1,0 +1,94 @@
+-- The data manager's memory. What is not here did not happen.
+
+-- One row: who this data manager is, and how the tables below look.
+CREATE TABLE IF NOT EXISTS identity (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  data_manager_id TEXT NOT NULL,
+  version INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS assets (
+  asset_id TEXT PRIMARY KEY,
+  path BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Assets may be forgotten while what was done for them is remembered, so there is no reference.
+CREATE TABLE IF NOT EXISTS runs (
+  run_id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  repository TEXT NOT NULL,
+  asset_id TEXT NOT NULL,
+  source BLOB NOT NULL,
+  snapshot TEXT NOT NULL,
+  target BLOB NOT NULL,
+  include BLOB NOT NULL,
+  streams INTEGER NOT NULL,
+  slices_per_session INTEGER NOT NULL,
+  slice_bytes INTEGER NOT NULL,
+  slice_files INTEGER NOT NULL,
+  range_bytes INTEGER NOT NULL,
+  start_time_ns INTEGER NOT NULL,
+  end_time_ns INTEGER NOT NULL,
+  traceparent TEXT NOT NULL,
+  state TEXT NOT NULL,
+  over INTEGER NOT NULL,
+  stopping TEXT,
+  message TEXT NOT NULL,
+  failure TEXT,
+  counts TEXT NOT NULL,
+  snapshot_id BLOB,
+  result_id BLOB NOT NULL,
+  crawled INTEGER NOT NULL,
+  cut_to_end INTEGER NOT NULL,
+  cut_path BLOB NOT NULL,
+  cut_offset_bytes INTEGER NOT NULL,
+  batches INTEGER NOT NULL,
+  bodies INTEGER NOT NULL,
+  total_bytes INTEGER NOT NULL,
+  total_files INTEGER NOT NULL,
+  unread_count INTEGER NOT NULL,
+  sessions_made INTEGER NOT NULL,
+  streams_peak INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS runs_by_time ON runs (kind, start_time_ns DESC, run_id);
+CREATE INDEX IF NOT EXISTS runs_not_over ON runs (run_id) WHERE NOT over;
+
+CREATE TABLE IF NOT EXISTS sessions (
+  session_id TEXT PRIMARY KEY,
+  run_id TEXT NOT NULL REFERENCES runs,
+  state TEXT NOT NULL,
+  slice_ids TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS sessions_by_run ON sessions (run_id);
+
+-- A slice names its session while it is reserved or runs; both are written in one transaction.
+CREATE TABLE IF NOT EXISTS slices (
+  slice_id TEXT PRIMARY KEY,
+  run_id TEXT NOT NULL REFERENCES runs,
+  number INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  start_path BLOB,
+  start_offset_bytes INTEGER,
+  stop_path BLOB,
+  stop_offset_bytes INTEGER,
+  state TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  failures INTEGER NOT NULL,
+  turn INTEGER NOT NULL,
+  session_id TEXT REFERENCES sessions DEFERRABLE INITIALLY DEFERRED,
+  result_id BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS slices_by_run ON slices (run_id, state);
+CREATE INDEX IF NOT EXISTS slices_by_session ON slices (session_id) WHERE session_id IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS unread_files (
+  run_id TEXT NOT NULL REFERENCES runs,
+  number INTEGER NOT NULL,
+  path BLOB NOT NULL,
+  reason TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  PRIMARY KEY (run_id, number)
+) STRICT, WITHOUT ROWID;
