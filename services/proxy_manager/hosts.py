@@ -1,6 +1,6 @@
 """The conversation with one proxy host: it dials, and is then commanded over its call."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from proxy_manager.driver import Driver
 from proxy_manager.streams import HostCall
@@ -13,7 +13,7 @@ from sluicegate.v1 import host_service_pb2 as pb
 
 async def attach(
     driver: Driver, requests: AsyncIterator[pb.AttachRequest]
-) -> AsyncIterator[pb.AttachResponse]:
+) -> AsyncGenerator[pb.AttachResponse, None]:
     """Welcomes a host and sends it its orders, until either side ends the call."""
     opening = await first(requests)
     if not opening.HasField("hello"):

@@ -124,12 +124,14 @@ class HostService(host_grpc.HostServiceServicer):
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
 
-    def Attach(
+    async def Attach(
         self,
         request_iterator: Any,  # noqa: ANN401
         context: Context,
     ) -> AsyncIterator[host_pb.AttachResponse]:
-        return attach(self._driver, request_iterator)
+        async with aclosing(attach(self._driver, request_iterator)) as responses:
+            async for response in responses:
+                yield response
 
 
 def served(driver: Driver) -> list[Served]:

@@ -59,8 +59,10 @@ class Attachment:
             self.welcomed.clear()
             try:
                 await self._attach(sessions)
-            except (Unreachable, grpc.RpcError) as error:
-                log.warning("proxy manager %s: %s", self._proxy_manager, error or "gone")
+            except Unreachable as error:
+                log.warning("proxy manager %s: %s", self._proxy_manager, error)
+            except grpc.aio.AioRpcError as error:
+                log.warning("proxy manager %s: %s", self._proxy_manager, error.details())
             failures = 0 if self.welcomed.is_set() else failures + 1
             longest = min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** min(failures, 10))
             # Full jitter: hosts that lost the same proxy manager do not all come back at once.

@@ -71,8 +71,8 @@ class SessionProcess:
 
     async def wait(self) -> str:
         """Returns when the process is gone: how it ended, in one line."""
-        code = await self._process.wait()
         with self._errors:
+            code = await self._process.wait()
             return _last_line(self._errors) or _ended(code)
 
 

@@ -14,9 +14,11 @@ from sluicegate.v1 import outcome_pb2
 from sluicegate.v1 import session_service_pb2 as session_pb
 
 START_SECONDS = 20.0
-# How long a session that said goodbye may take to end, and one that died to be heard out.
+# How long a session may take to end after its goodbye, to be heard out after its end, and to end
+# after its call broke.
 LEAVE_SECONDS = 10.0
 HEAR_OUT_SECONDS = 5.0
+DIE_SECONDS = 2.0
 COMMANDS_MAX = 10_000
 
 
@@ -181,13 +183,14 @@ class Sessions:
         self._say(pb.AttachRequest(progress=progress))
 
     def hung_up(self, session: Session) -> None:
-        """The call of a session ended: it is about to end, or else it is dead and is ended."""
+        """The call of a session ended: it is about to end, and is ended if it does not.
+
+        One that dies needs a moment too, to say of what.
+        """
         session.heard_out.set()
         session.commands.close()
-        if session.goodbye:
-            asyncio.get_running_loop().call_later(LEAVE_SECONDS, session.kill)
-        else:
-            session.kill()
+        seconds = LEAVE_SECONDS if session.goodbye else DIE_SECONDS
+        asyncio.get_running_loop().call_later(seconds, session.kill)
 
     async def end_all(self, grace_seconds: float, commit_seconds: float) -> None:
         """Ends every session, and lets what they said be committed for a while."""
@@ -223,8 +226,10 @@ class Sessions:
                 self._say(_created(session))
                 await self._end(session, await gone)
             else:
+                silent = f"it said no hello within {START_SECONDS:g} s" if not gone.done() else ""
                 session.kill()
-                self._fail_to_start(session, await gone)
+                how = await gone
+                self._fail_to_start(session, silent or how)
         finally:
             session.kill()
             gone.cancel()

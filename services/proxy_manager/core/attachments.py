@@ -8,10 +8,10 @@ from proxy_manager.core.model import Declined, HostedSession, Reason
 from proxy_manager.core.state import Host, Session, State
 
 
-def attach(state: State, event: HostAttached, now: float) -> None:
+def attach(state: State, event: HostAttached) -> None:
     """Takes a host in, and makes what is known of its sessions agree with what it has."""
     name = event.host_name
-    state.hosts[name] = Host(name, event.attachment, event.sessions_max, heard=now)
+    state.hosts[name] = Host(name, event.attachment, event.sessions_max, heard=state.now)
     state.changes += 1
     facts = {fact.session_id: fact for fact in event.sessions}
     for place in state.ledger.on_host(name):
@@ -24,7 +24,7 @@ def attach(state: State, event: HostAttached, now: float) -> None:
         if session.initiated and not session.ended and session.session_id not in facts:
             _lose(state, session, f"{name} came back without it")
     for fact in event.sessions:
-        _reconcile(state, name, fact, now)
+        _reconcile(state, name, fact)
 
 
 def gone(state: State, session_id: str, message: str) -> None:
@@ -55,17 +55,17 @@ def detach(state: State, host: Host) -> None:
         _forget(state, host, f"{host.name} ended")
 
 
-def expire(state: State, now: float) -> None:
+def expire(state: State) -> None:
     """Counts silent hosts as lost, and forgets those that never came back."""
     for host in list(state.hosts.values()):
-        silent = now - host.heard
+        silent = state.now - host.heard
         if not host.lost and silent >= state.times.lease_seconds:
             _lose_host(state, host)
         elif host.lost and silent >= state.times.forget_seconds:
             _forget(state, host, f"{host.name} never came back")
 
 
-def _reconcile(state: State, host_name: str, fact: HostedSession, now: float) -> None:
+def _reconcile(state: State, host_name: str, fact: HostedSession) -> None:
     session = state.sessions.get(fact.session_id)
     place = state.ledger.get(fact.session_id)
     if session is None:
@@ -76,17 +76,17 @@ def _reconcile(state: State, host_name: str, fact: HostedSession, now: float) ->
     if fact.gone:
         state.forget_if_done(session)
     elif session.fenced or (place is not None and place.stage is Stage.ENDING):
-        _adopt(state, session, Stage.ENDING, now)
+        _adopt(state, session, Stage.ENDING)
         state.tell(host_name, Kill(fact.session_id, 0.0))
     elif place is None:
-        _adopt(state, session, Stage.RUNNING if session.initiated else Stage.HELD, now)
+        _adopt(state, session, Stage.RUNNING if session.initiated else Stage.HELD)
     elif place.stage is Stage.RUNNING:
         _tell_again(state, session, fact)
 
 
-def _adopt(state: State, session: Session, stage: Stage, now: float) -> None:
-    until = now + state.times.hold_seconds
-    state.ledger.adopt(Place(session.session_id, session.host_name, stage, now, until))
+def _adopt(state: State, session: Session, stage: Stage) -> None:
+    until = state.now + state.times.hold_seconds
+    state.ledger.adopt(Place(session.session_id, session.host_name, stage, state.now, until))
 
 
 def _tell_again(state: State, session: Session, fact: HostedSession) -> None:

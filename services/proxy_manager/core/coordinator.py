@@ -13,7 +13,7 @@ class Coordinator:
     """All that a proxy manager knows, in memory; hosts tell it anew when they attach."""
 
     def __init__(self, now: float, times: Times) -> None:
-        self._state = State(since=now, times=times)
+        self._state = State(since=now, now=now, times=times)
 
     def handle(self, event: events.Event, now: float) -> list[Effect]:
         """Takes in one event; returns the effects it calls for, in order.
@@ -21,9 +21,9 @@ class Coordinator:
         Raises ReservationLapsed or SessionUnknown, and then nothing has changed.
         """
         state = self._state
-        state.effects = []
+        state.effects, state.now = [], now
         free = self._free()
-        self._decide(event, now)
+        self._decide(event)
         if self._free() > free or isinstance(event, events.CapacityAnnounced):
             state.effects.append(TellOfCapacity())
         return state.effects
@@ -46,18 +46,18 @@ class Coordinator:
         session = self._state.sessions.get(session_id)
         return session.data_manager_id if session else None
 
-    def _decide(self, event: events.Event, now: float) -> None:
+    def _decide(self, event: events.Event) -> None:
         state = self._state
         match event:
             case events.HostAttached():
-                attachments.attach(state, event, now)
+                attachments.attach(state, event)
             case events.ReservationAsked():
-                reservations.ask(state, event, now)
+                reservations.ask(state, event)
             case events.ReservationReleased(session_ids):
                 for session_id in session_ids:
                     reservations.release(state, session_id)
             case events.InitiationAsked():
-                reservations.initiate(state, event, now)
+                reservations.initiate(state, event)
             case events.FeedAsked():
                 reservations.feed(state, event)
             case events.DrainAsked(session_id):
@@ -65,26 +65,27 @@ class Coordinator:
             case events.CancelAsked(session_id):
                 reservations.cancel(state, session_id)
             case events.DataManagerAttached():
-                deliveries.attach_data_manager(state, event, now)
+                deliveries.attach_data_manager(state, event)
             case events.OutcomesAcknowledged(data_manager_id, through_number):
                 deliveries.acknowledge(state, data_manager_id, through_number)
             case events.CapacityAnnounced():
                 pass
             case events.TimePassed():
-                reservations.lapse(state, now)
-                attachments.expire(state, now)
-                deliveries.answer_believed(state, now)
+                reservations.lapse(state)
+                attachments.expire(state)
+                deliveries.answer_believed(state)
+                state.forget_done()
             case _:
-                self._hear(event, now)
+                self._hear(event)
 
-    def _hear(self, event: events.HostEvent, now: float) -> None:
+    def _hear(self, event: events.HostEvent) -> None:
         """Takes in what a host said, if it said it on its current call."""
         state = self._state
         host = state.hosts.get(event.host_name)
         if host is None or host.attachment != event.attachment or not host.attached:
             return
         if not isinstance(event, events.HostDetached):
-            host.heard = now
+            host.heard = state.now
         match event:
             case events.HostHeard():
                 pass
@@ -92,7 +93,7 @@ class Coordinator:
                 host.cpu, host.memory = cpu, memory
                 state.changes += 1
             case events.SessionCreated(session_id=session_id):
-                reservations.created(state, session_id, now)
+                reservations.created(state, session_id)
             case events.SessionStartFailed(session_id=session_id, message=message):
                 attachments.gone(state, session_id, message)
             case events.OutcomesRelayed(outcomes=outcomes):

@@ -36,19 +36,19 @@ def acknowledge(state: State, data_manager_id: str, through_number: int) -> None
         state.forget_if_done(session)
 
 
-def attach_data_manager(state: State, event: DataManagerAttached, now: float) -> None:
+def attach_data_manager(state: State, event: DataManagerAttached) -> None:
     """Begins a stream: all that is not acknowledged is sent on it again."""
     state.outbox(event.data_manager_id).begin()
     state.believed[event.data_manager_id] = set(event.session_ids)
-    answer_believed(state, now)
+    answer_believed(state)
 
 
-def answer_believed(state: State, now: float) -> None:
+def answer_believed(state: State) -> None:
     """Ends the sessions that data managers believe in and no host has.
 
     Not before hosts had the time of a lease to attach since this proxy manager began.
     """
-    if now < state.since + state.times.lease_seconds:
+    if state.now < state.since + state.times.lease_seconds:
         return
     for data_manager_id, session_ids in state.believed.items():
         for session_id in sorted(session_ids - state.sessions.keys()):

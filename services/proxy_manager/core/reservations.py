@@ -15,7 +15,7 @@ from proxy_manager.core.placement import Candidate, spread
 from proxy_manager.core.state import Session, State
 
 
-def ask(state: State, event: ReservationAsked, now: float) -> None:
+def ask(state: State, event: ReservationAsked) -> None:
     """Gives each session a place, or declines it, in one step: so it never grants too many.
 
     A session that has a place gets the answer it got before.
@@ -31,7 +31,7 @@ def ask(state: State, event: ReservationAsked, now: float) -> None:
         if isinstance(where, Declined):
             state.answer(session_id, where)
         else:
-            _create(state, Session(session_id, event.data_manager_id, where), now)
+            _create(state, Session(session_id, event.data_manager_id, where))
 
 
 def candidates(state: State) -> list[Candidate]:
@@ -43,18 +43,18 @@ def candidates(state: State) -> list[Candidate]:
     ]
 
 
-def created(state: State, session_id: str, now: float) -> None:
+def created(state: State, session_id: str) -> None:
     """The container answers: from now on the place is held."""
-    if place := state.ledger.hold(session_id, now, now + state.times.hold_seconds):
+    if place := state.ledger.hold(session_id, state.now, state.now + state.times.hold_seconds):
         state.answer(session_id, Granted(place.host_name, place.until))
 
 
-def initiate(state: State, event: InitiationAsked, now: float) -> None:
+def initiate(state: State, event: InitiationAsked) -> None:
     """Starts a held session. Twice is once; after the hold it is refused."""
     session = state.sessions.get(event.session_id)
     if session is not None and session.initiated:
         return
-    place = state.ledger.initiate(event.session_id, now)
+    place = state.ledger.initiate(event.session_id, state.now)
     if session is None or place is None:
         raise ReservationLapsed(event.session_id)
     session.initiated = True
@@ -95,9 +95,9 @@ def release(state: State, session_id: str) -> None:
         end(state, place, Declined(Reason.NO_PLACE, "the place was given back"))
 
 
-def lapse(state: State, now: float) -> None:
+def lapse(state: State) -> None:
     """Ends the reservations whose time is over."""
-    for place in state.ledger.overdue(now):
+    for place in state.ledger.overdue(state.now):
         seconds = state.times.start_seconds
         message = f"the session on {place.host_name} did not answer within {seconds:g} s"
         end(state, place, Declined(Reason.START_FAILED, message))
@@ -111,10 +111,10 @@ def end(state: State, place: Place, answer: Declined) -> None:
         state.answer(place.session_id, answer)
 
 
-def _create(state: State, session: Session, now: float) -> None:
+def _create(state: State, session: Session) -> None:
     limit = state.hosts[session.host_name].sessions_max
-    by = now + state.times.start_seconds
-    state.ledger.reserve(session.session_id, session.host_name, limit, now, by)
+    by = state.now + state.times.start_seconds
+    state.ledger.reserve(session.session_id, session.host_name, limit, state.now, by)
     state.sessions[session.session_id] = session
     state.tell(session.host_name, Create(session.session_id, session.data_manager_id))
 

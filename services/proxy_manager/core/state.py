@@ -1,5 +1,6 @@
 """All that the proxy manager knows, and the few changes that several decisions share."""
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from proxy_manager.core.effects import (
@@ -63,19 +64,22 @@ class Session:
     acknowledged: int = 0
     ended: bool = False
     fenced: bool = False
+    done: bool = False
 
 
 @dataclass
 class State:
-    """What is known now, and the effects of the event that is being taken in."""
+    """What is known `now`, and the effects of the event that is being taken in."""
 
     since: float
+    now: float
     times: Times
     hosts: dict[str, Host] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     outboxes: dict[str, Outbox] = field(default_factory=dict)
     believed: dict[str, set[str]] = field(default_factory=dict)
+    done: deque[tuple[float, Session]] = field(default_factory=deque)
     effects: list[Effect] = field(default_factory=list)
     changes: int = 0
 
@@ -106,8 +110,20 @@ class State:
         self.keep(session, lost)
 
     def forget_if_done(self, session: Session) -> None:
-        """Forgets a session when nothing of it is left anywhere."""
-        open_still = session.initiated and not session.ended
-        committed = session.acknowledged >= session.seen
-        if committed and not open_still and self.ledger.get(session.session_id) is None:
+        """Forgets a session of which nothing is left anywhere.
+
+        One that did run is remembered as long as a hold, for whoever initiates it once more.
+        """
+        if session.done or self.ledger.get(session.session_id) is not None:
+            return
+        if not session.initiated:
+            self.sessions.pop(session.session_id, None)
+        elif session.ended and session.acknowledged >= session.seen:
+            session.done, session.work, session.foods = True, None, []
+            self.done.append((self.now + self.times.hold_seconds, session))
+
+    def forget_done(self) -> None:
+        """Forgets the sessions that have been done for long enough."""
+        while self.done and self.done[0][0] <= self.now:
+            _, session = self.done.popleft()
             self.sessions.pop(session.session_id, None)

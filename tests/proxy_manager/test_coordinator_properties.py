@@ -1,0 +1,308 @@
+"""The coordinator among hosts that lose calls, crash and fall silent: nothing is over-granted,
+and when all is well again every session that was initiated has ended exactly once."""
+
+from collections import Counter, deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from proxy_manager.core import effects as do
+from proxy_manager.core import events as ev
+from proxy_manager.core.coordinator import Coordinator
+from proxy_manager.core.model import (
+    Granted,
+    HostedSession,
+    Outcome,
+    ReservationLapsed,
+    SessionLost,
+    Times,
+)
+
+TIMES = Times()
+LIMITS = {"a": 2, "b": 3}
+HOSTS = st.sampled_from(sorted(LIMITS))
+SESSIONS = st.sampled_from([f"s{n}" for n in range(8)])
+
+
+@dataclass
+class Container:
+    """A session on a model host."""
+
+    started: bool = False
+    dying: bool = False
+    gone: bool = False
+    said: int = 0
+    acknowledged: int = 0
+
+
+@dataclass
+class ModelHost:
+    """A host as the agent is one: facts, and a call that may break."""
+
+    name: str
+    attachment: int = 0
+    attached: bool = False
+    orders: deque = field(default_factory=deque)
+    containers: dict[str, Container] = field(default_factory=dict)
+
+
+class World(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.core = Coordinator(self.now, TIMES)
+        self.hosts = {name: ModelHost(name) for name in LIMITS}
+        self.awaited: Counter[str] = Counter()
+        self.granted: set[str] = set()
+        self.initiated: set[str] = set()
+        self.ends: Counter[str] = Counter()
+        self.delivered = 0
+        self.run = 0
+
+    @initialize()
+    def all_attach(self):
+        for name in LIMITS:
+            self.attach(name)
+
+    @rule(obey=st.booleans())
+    def sessions_begin(self, obey):
+        """The usual way, which chance alone would seldom find."""
+        self.run += 1
+        self.reserve(["s0", "s1", "s2"])
+        for name in LIMITS:
+            self.obey_all(name)
+            self.say_created(name)
+        self.initiate_what_is_granted()
+        for name in LIMITS if obey else ():
+            self.obey_all(name)
+
+    # -- the data manager
+
+    @rule(asked=st.lists(SESSIONS, min_size=1, unique=True))
+    def reserve(self, asked):
+        ids = tuple(f"{id_}.{self.run}" for id_ in asked)
+        self.awaited.update(ids)
+        self.submit(ev.ReservationAsked("dm", ids))
+
+    @rule()
+    def use_new_names(self):
+        self.run += 1
+
+    @rule()
+    def initiate_what_is_granted(self):
+        for session_id in sorted(self.granted):
+            with suppress(ReservationLapsed):
+                self.submit(ev.InitiationAsked(session_id, ("work", session_id)))
+                self.initiated.add(session_id)
+        self.granted.clear()
+
+    @rule(session_id=SESSIONS)
+    def cancel(self, session_id):
+        self.submit(ev.CancelAsked(f"{session_id}.{self.run}"))
+
+    @rule()
+    def open_stream(self):
+        self.submit(ev.DataManagerAttached("dm", ()))
+        self.delivered = 0
+
+    @rule(commit=st.booleans())
+    def receive(self, commit):
+        for number, outcome in self.core.take_outcomes("dm", 100, 1 << 20):
+            self.delivered = number
+            if commit and outcome.ends_session:
+                self.ends[outcome.session_id] += 1
+        if commit:
+            self.submit(ev.OutcomesAcknowledged("dm", self.delivered))
+        else:
+            self.open_stream()
+
+    # -- the hosts
+
+    @rule(name=HOSTS, heard=st.booleans())
+    def attach(self, name, heard=True):
+        """A call begins; what follows its hello may be lost with it."""
+        host = self.hosts[name]
+        host.attachment += 1
+        host.attached = True
+        host.orders.clear()
+        facts = tuple(
+            HostedSession(id_, "dm", c.started, c.gone) for id_, c in host.containers.items()
+        )
+        self.submit(ev.HostAttached(name, host.attachment, LIMITS[name], facts))
+        for session_id, container in list(host.containers.items()) if heard else ():
+            numbers = range(container.acknowledged + 1, container.said + 1)
+            self.relay(host, session_id, container, numbers)
+
+    @rule(name=HOSTS)
+    def break_call(self, name):
+        host = self.hosts[name]
+        if host.attached:
+            host.attached = False
+            host.orders.clear()
+            self.submit(ev.HostDetached(name, host.attachment))
+
+    @rule(name=HOSTS)
+    def crash(self, name):
+        self.break_call(name)
+        self.hosts[name].containers.clear()
+
+    @rule(name=HOSTS)
+    def obey_one(self, name):
+        host = self.hosts[name]
+        if host.orders:
+            self.obey(host, host.orders.popleft())
+
+    @rule(name=HOSTS)
+    def obey_all(self, name):
+        host = self.hosts[name]
+        while host.orders:
+            self.obey(host, host.orders.popleft())
+
+    @rule(name=HOSTS)
+    def say_created(self, name):
+        host = self.hosts[name]
+        for session_id, container in host.containers.items():
+            if not container.gone:
+                self.hear(host, ev.SessionCreated(name, host.attachment, session_id))
+
+    @rule(name=HOSTS)
+    def a_session_says_something(self, name):
+        host = self.hosts[name]
+        for session_id, container in list(host.containers.items()):
+            if container.started and not container.gone:
+                container.said += 1
+                self.relay(host, session_id, container, [container.said])
+                return
+
+    @rule(name=HOSTS)
+    def a_session_ends(self, name):
+        host = self.hosts[name]
+        for session_id, container in host.containers.items():
+            if container.started and not container.gone:
+                self.end(host, session_id)
+                return
+
+    @rule(name=HOSTS)
+    def the_dying_are_gone(self, name):
+        host = self.hosts[name]
+        for session_id, container in list(host.containers.items()):
+            if container.dying:
+                self.end(host, session_id)
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 14.0, 16.0, 31.0]))
+    def time_passes(self, seconds):
+        self.now += seconds
+        self.submit(ev.TimePassed())
+
+    @invariant()
+    def s3_no_host_has_more_containers_than_its_limit(self):
+        for name, host in self.hosts.items():
+            assert sum(not c.gone for c in host.containers.values()) <= LIMITS[name]
+        for told in self.core.capacity(self.now).hosts:
+            assert told.running + told.held + told.ending <= told.sessions_max
+
+    def teardown(self):
+        """All heals: then every reservation is answered, and every session ends exactly once."""
+        for _ in range(3):
+            for name in LIMITS:
+                self.attach(name)
+                self.obey_all(name)
+                self.say_created(name)
+            self.agree()
+            self.time_passes(TIMES.hold_seconds + 1)
+            for name, host in self.hosts.items():
+                self.attach(name)
+                self.obey_all(name)
+                for session_id in list(host.containers):
+                    self.end(host, session_id)
+            self.receive(commit=True)
+            for name in LIMITS:
+                self.obey_all(name)
+        assert not +self.awaited
+        assert self.ends == Counter(dict.fromkeys(self.initiated, 1))
+        assert self.core.capacity(self.now).sessions == sum(LIMITS.values())
+        assert not any(host.containers for host in self.hosts.values())
+
+    def agree(self):
+        """Once orders were obeyed, what is believed is what is: none waits, none runs unwanted."""
+        for name in LIMITS:
+            self.obey_all(name)
+            self.the_dying_are_gone(name)
+        for told in self.core.capacity(self.now).hosts:
+            there = [c for c in self.hosts[told.host_name].containers.values() if not c.gone]
+            started = sum(container.started for container in there)
+            assert (told.running, told.held, told.ending) == (started, len(there) - started, 0)
+
+    # -- how the world works
+
+    def submit(self, event):
+        for effect in self.core.handle(event, self.now):
+            match effect:
+                case do.TellHost(name, attachment, order):
+                    assert self.hosts[name].attachment == attachment
+                    self.hosts[name].orders.append(order)
+                case do.DropHost(name):
+                    self.hosts[name].attached = False
+                    self.hosts[name].orders.clear()
+                case do.AnswerReservation(session_id, answer):
+                    self.awaited[session_id] = 0
+                    if isinstance(answer, Granted):
+                        self.granted.add(session_id)
+
+    def hear(self, host, event):
+        if host.attached:
+            self.submit(event)
+
+    def obey(self, host, order):
+        match order:
+            case do.Create(session_id):
+                host.containers.setdefault(session_id, Container())
+            case do.Start((_, session_id)):
+                if session_id in host.containers:
+                    host.containers[session_id].started = True
+            case do.Kill(session_id):
+                if container := host.containers.get(session_id):
+                    container.dying = True
+            case do.Acknowledge(session_id, number):
+                if container := host.containers.get(session_id):
+                    container.acknowledged = max(container.acknowledged, number)
+                    self.drop_if_done(host, session_id)
+
+    def end(self, host, session_id):
+        container = host.containers.get(session_id)
+        if container is None or container.gone:
+            return
+        container.gone = True
+        if container.started:
+            container.said += 1
+            self.relay(host, session_id, container, [container.said])
+        self.hear(host, ev.SessionGone(host.name, host.attachment, session_id))
+        self.drop_if_done(host, session_id)
+
+    def relay(self, host, session_id, container, numbers):
+        outcomes = tuple(
+            Outcome(session_id, n, n, ends_session=container.gone and n == container.said)
+            for n in numbers
+        )
+        if outcomes:
+            self.hear(host, ev.OutcomesRelayed(host.name, host.attachment, outcomes))
+
+    def drop_if_done(self, host, session_id):
+        container = host.containers.get(session_id)
+        if container and container.gone and container.acknowledged >= container.said:
+            del host.containers[session_id]
+
+
+TestWorld = World.TestCase
+TestWorld.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+
+
+def test_the_body_of_a_lost_end_says_what_happened():
+    core = Coordinator(0.0, TIMES)
+    core.handle(ev.DataManagerAttached("dm", ("s1",)), 1.0)
+    core.handle(ev.TimePassed(), TIMES.lease_seconds)
+    ((number, outcome),) = core.take_outcomes("dm", 10, 1000)
+    assert (number, outcome.body) == (1, SessionLost("no proxy host has it"))
