@@ -169,7 +169,7 @@ def test_two_may_make_the_same_directory(inside):
 def test_metadata_of_a_file_is_whole(inside):
     target = Target(os.fsencode(inside))
     file = create_file(target.directory(()), b"name")
-    attributes = {"user.colour": b"blue\x00"}
+    attributes = (("user.colour", b"blue\x00"),)
     given = Metadata(0o4400, os.geteuid(), os.getegid(), -5, 1_234_567_890_123_456_789, attributes)
     give_metadata(file, given)
     os.close(file)

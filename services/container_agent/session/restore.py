@@ -1,9 +1,10 @@
 """RESTORE: writes a span of a repository snapshot into a directory."""
 
+import stat
+
 from container_agent.repository.repository import Repository
-from container_agent.repository.trees import Node
+from container_agent.session.restore_entries import Entry
 from container_agent.session.restore_files import FileRestorer
-from container_agent.session.restore_nodes import KINDS, metadata_of
 from container_agent.session.restore_walk import Reach, Selection
 from container_agent.session.tally import Tally
 from container_agent.storage.walk import Components
@@ -11,6 +12,13 @@ from container_agent.storage.write import Target
 from container_agent.storage.write_entries import create_special, create_symlink
 from container_agent.storage.write_metadata import give_metadata_unopened
 from sluicegate.v1 import slice_pb2
+
+KINDS = {
+    "dev": stat.S_IFBLK,
+    "chardev": stat.S_IFCHR,
+    "fifo": stat.S_IFIFO,
+    "socket": stat.S_IFSOCK,
+}
 
 
 def restore(work: slice_pb2.RestoreWork, repository: Repository, tally: Tally) -> bytes:
@@ -26,14 +34,14 @@ def restore(work: slice_pb2.RestoreWork, repository: Repository, tally: Tally) -
         for above, entry in selection.walk(reach):
             tally.check()
             if not entry.is_file:
-                restore_other(target, files, tally, above, entry.node())
+                restore_other(target, files, tally, above, entry)
             elif entry.is_hard_linked:
                 continue
             elif entry.size > work.range_bytes:
                 first, last = reach.bytes_of((*above, entry.name))
-                files.span(above, entry.node(), first, last)
+                files.span(above, entry, first, last)
             else:
-                files.whole(above, entry.node())
+                files.whole(above, entry)
         files.settle()
     finally:
         files.close()
@@ -42,23 +50,24 @@ def restore(work: slice_pb2.RestoreWork, repository: Repository, tally: Tally) -
 
 
 def restore_other(
-    target: Target, files: FileRestorer, tally: Tally, above: Components, node: Node
+    target: Target, files: FileRestorer, tally: Tally, above: Components, entry: Entry
 ) -> None:
     """Makes what is no file: a directory without its metadata, or another entry with it."""
-    path = (*above, node.name)
+    path = (*above, entry.name)
     try:
-        if node.type == "dir":
+        if entry.is_directory:
             tally.directories += 1
             target.directory(path)
         else:
             tally.others += 1
-            make_entry(target.directory(above), node)
+            make_entry(target.directory(above), entry)
     except OSError as failure:
         files.unwritten(path, failure)
 
 
-def make_entry(directory: int, node: Node) -> None:
+def make_entry(directory: int, entry: Entry) -> None:
     """Makes a link, a pipe, a socket or a device."""
+    node = entry.node()
     link = node.type == "symlink"
     if link:
         create_symlink(directory, node.name, node.linktarget)
@@ -66,4 +75,4 @@ def make_entry(directory: int, node: Node) -> None:
         create_special(directory, node.name, KINDS[node.type], node.device)
     else:
         raise OSError(0, f"entries of the kind {node.type!r} are not known")
-    give_metadata_unopened(directory, node.name, metadata_of(node), link)
+    give_metadata_unopened(directory, node.name, entry.metadata(), link)

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.errors import BlobMissing, RepositoryDamaged
 from container_agent.repository.repository import Repository
-from container_agent.repository.trees import Node
 from container_agent.session.restore_blobs import BlobMover, FileWritten
-from container_agent.session.restore_nodes import metadata_of
+from container_agent.session.restore_entries import Entry
 from container_agent.session.tally import Tally
 from container_agent.storage.walk import Components
 from container_agent.storage.write import Target, raise_if_fatal
@@ -18,8 +17,9 @@ from container_agent.storage.write_entries import (
     finish_part,
     holes,
     open_part,
+    write_at,
 )
-from container_agent.storage.write_metadata import give_metadata
+from container_agent.storage.write_metadata import Metadata, give_metadata
 from sluicegate.v1 import outcome_pb2
 
 # A smaller file is read and written before a thread could have been woken for it.
@@ -49,48 +49,45 @@ class FileRestorer:
             reason, detail = outcome_pb2.UNREAD_REASON_IO_ERROR, str(failure)
         self._tally.list_unread(b"/".join(path), reason, detail + hint)
 
-    def whole(self, above: Components, node: Node) -> None:
+    def whole(self, above: Components, entry: Entry) -> None:
         """Writes a file with all that belongs to it."""
         self._tally.files += 1
-        self._tally.seen_bytes += node.size
-        path = (*above, node.name)
+        self._tally.seen_bytes += entry.size
+        path = (*above, entry.name)
         try:
-            if node.size <= AT_ONCE_BYTES:
-                self._write_at_once(self._target.directory(above), node)
+            if entry.size <= AT_ONCE_BYTES and len(entry.told.get("content") or ()) < 2:
+                self._write_at_once(self._target.directory(above), entry)
             else:
-                self._write_soon(path, node)
+                self._write_soon(path, entry)
         except (OSError, BlobMissing, RepositoryDamaged) as failure:
             self.unwritten(path, failure)
 
-    def _write_at_once(self, directory: int, node: Node) -> None:
-        blobs = [
-            self._repository.read_blob(BlobKind.DATA, blob_id) for blob_id in node.content or ()
-        ]
-        file = create_file(directory, node.name)
+    def _write_at_once(self, directory: int, entry: Entry) -> None:
+        content = entry.content()
+        data = self._repository.read_blob(BlobKind.DATA, content[0]) if content else b""
+        metadata = entry.metadata()
+        file = create_file(directory, entry.name)
         try:
-            for data in blobs:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(file, view) :]
-                self._tally.read_bytes += len(data)
-            give_metadata(file, metadata_of(node))
+            write_whole(file, data, directory, entry.name)
+            give_metadata(file, metadata)
         finally:
             os.close(file)
+        self._tally.read_bytes += len(data)
 
-    def _write_soon(self, path: Components, node: Node) -> None:
-        places = list(self._places(node))
-        file = FileWritten(create_file(self._target.directory(path[:-1]), node.name))
+    def _write_soon(self, path: Components, entry: Entry) -> None:
+        places, metadata = list(self._places(entry)), entry.metadata()
+        file = FileWritten(create_file(self._target.directory(path[:-1]), entry.name))
         for blob_id, offset, _ in places:
             self._mover.move(blob_id, file, offset)
-        self._mover.then(lambda: self._complete(path, node, file))
+        self._mover.then(lambda: self._complete(path, metadata, file))
 
-    def _complete(self, path: Components, node: Node, file: FileWritten) -> None:
+    def _complete(self, path: Components, metadata: Metadata, file: FileWritten) -> None:
         """Ends a file whose blobs are all settled. One that is not whole is taken away again."""
         try:
             if file.failure is None:
-                give_metadata(file.descriptor, metadata_of(node))
+                give_metadata(file.descriptor, metadata)
             else:
-                os.unlink(node.name, dir_fd=self._target.directory(path[:-1]))
+                os.unlink(path[-1], dir_fd=self._target.directory(path[:-1]))
         except OSError as failure:
             file.failure = file.failure or failure
         finally:
@@ -98,24 +95,24 @@ class FileRestorer:
         if file.failure is not None:
             self.unwritten(path, file.failure)
 
-    def _places(self, node: Node) -> Iterator[tuple[bytes, int, int]]:
+    def _places(self, entry: Entry) -> Iterator[tuple[bytes, int, int]]:
         """Each blob of a file, with where it begins and ends in it."""
         offset = 0
-        for blob_id in node.content or ():
+        for blob_id in entry.content():
             size = self._repository.size_of(BlobKind.DATA, blob_id)
             if size is None:
                 raise BlobMissing(f"A part of the file is not in the repository: {blob_id.hex()}.")
             yield blob_id, offset, offset + size
             offset += size
 
-    def span(self, above: Components, node: Node, first: int, last: int | None) -> None:
+    def span(self, above: Components, entry: Entry, first: int, last: int | None) -> None:
         """Writes the blobs of a large file that begin in a span. What fails is tried again, and
         then told, by the finish."""
-        self._tally.seen_bytes += (node.size if last is None else last) - first
+        self._tally.seen_bytes += (entry.size if last is None else last) - first
         try:
-            places = list(self._places(node))
-            size = places[-1][2]
-            part = open_part(self._target.directory(above), part_name(node), size)
+            places = list(self._places(entry))
+            size = length_of(places)
+            part = open_part(self._target.directory(above), part_name(entry), size)
         except OSError as failure:
             raise_if_fatal(failure)
             return
@@ -132,28 +129,28 @@ class FileRestorer:
         if isinstance(file.failure, OSError):
             raise_if_fatal(file.failure)
 
-    def finish_large(self, above: Components, node: Node) -> None:
+    def finish_large(self, above: Components, entry: Entry) -> None:
         """Gives a large file its metadata and its name; what of it was not written is written."""
         self._tally.files += 1
-        path, hint = (*above, node.name), ""
+        path, hint = (*above, entry.name), ""
         try:
-            places = list(self._places(node))
+            places = list(self._places(entry))
             directory = self._target.directory(above)
-            file = FileWritten(open_part(directory, part_name(node), places[-1][2]))
+            file = FileWritten(open_part(directory, part_name(entry), length_of(places)))
             try:
                 self._fill_holes(file, places)
                 if file.failure is not None:
-                    hint = f" What could be read of it is in {part_name(node).decode()} beside it."
+                    hint = f" What could be read of it is in {part_name(entry).decode()} beside it."
                     raise file.failure
-                give_metadata(file.descriptor, metadata_of(node))
-                finish_part(directory, part_name(node), node.name)
+                give_metadata(file.descriptor, entry.metadata())
+                finish_part(directory, part_name(entry), entry.name)
             finally:
                 os.close(file.descriptor)
         except (OSError, BlobMissing, RepositoryDamaged) as failure:
             self.unwritten(path, failure, hint)
 
     def _fill_holes(self, file: FileWritten, places: list[tuple[bytes, int, int]]) -> None:
-        for hole, end in list(holes(file.descriptor, places[-1][2])):
+        for hole, end in list(holes(file.descriptor, length_of(places))):
             for blob_id, offset, stop in places:
                 if offset < end and hole < stop:
                     self._mover.move(blob_id, file, offset)
@@ -168,9 +165,23 @@ class FileRestorer:
         self._mover.close()
 
 
-def part_name(node: Node) -> bytes:
+def write_whole(file: int, data: bytes, directory: int, name: bytes) -> None:
+    """Writes a file's only blob; a file that is not whole is taken away again."""
+    try:
+        write_at(file, data, 0)
+    except OSError:
+        os.unlink(name, dir_fd=directory)
+        raise
+
+
+def length_of(places: list[tuple[bytes, int, int]]) -> int:
+    """The size of a file, by its blobs."""
+    return places[-1][2] if places else 0
+
+
+def part_name(entry: Entry) -> bytes:
     """The name under which several sessions write one large file, until it is whole."""
-    content = hashlib.sha256(node.name)
-    for blob_id in node.content or ():
+    content = hashlib.sha256(entry.name)
+    for blob_id in entry.content():
         content.update(blob_id)
     return b".sluicegate-" + content.hexdigest()[:32].encode()

@@ -3,9 +3,8 @@
 import os
 
 from container_agent.repository.repository import Repository
-from container_agent.repository.trees import Node
+from container_agent.session.restore_entries import Entry
 from container_agent.session.restore_files import FileRestorer
-from container_agent.session.restore_nodes import metadata_of
 from container_agent.session.restore_walk import Selection
 from container_agent.session.tally import Tally
 from container_agent.storage.walk import Components
@@ -41,7 +40,7 @@ class Finish:
         self._files = FileRestorer(repository, self._target, tally)
         # The nodes of the directories that are open; of each hard-linked file that has names to
         # come, the first place and how many they are.
-        self._entered: dict[Components, Node] = {}
+        self._entered: dict[Components, Entry] = {}
         self._linked: dict[tuple[int, int], tuple[Components, int]] = {}
 
     def run(self) -> None:
@@ -49,46 +48,46 @@ class Finish:
         for above, entry in self._selection.walk():
             self._tally.check()
             if entry.is_directory:
-                self._enter((*above, entry.name), entry.node())
+                self._enter((*above, entry.name), entry)
             elif entry.is_hard_linked:
-                self._restore_linked(above, entry.node())
+                self._restore_linked(above, entry)
             elif entry.is_file and entry.size > self._range_bytes:
-                self._files.finish_large(above, entry.node())
+                self._files.finish_large(above, entry)
         self._target.leave_all()
 
-    def _enter(self, path: Components, node: Node) -> None:
+    def _enter(self, path: Components, entry: Entry) -> None:
         try:
             self._target.directory(path)
         except OSError as failure:
             self._files.unwritten(path, failure)
         else:
-            self._entered[path] = node
+            self._entered[path] = entry
 
     def _leave(self, path: Components, directory: int) -> None:
         """Nothing more is put into a directory. Those above an included path are left alone."""
-        node = self._entered.pop(path, None)
-        if node is None:
+        entry = self._entered.pop(path, None)
+        if entry is None:
             return
         try:
-            give_metadata(directory, metadata_of(node))
+            give_metadata(directory, entry.metadata())
         except OSError as failure:
             self._files.unwritten(path, failure)
 
-    def _restore_linked(self, above: Components, node: Node) -> None:
+    def _restore_linked(self, above: Components, entry: Entry) -> None:
         """Writes the first of a file's names, and links the others to it."""
-        key = (node.device_id, node.inode)
-        first, to_come = self._linked.pop(key, (None, node.links))
+        key = (entry.told.get("device_id", 0), entry.told["inode"])
+        first, to_come = self._linked.pop(key, (None, entry.told["links"]))
         if to_come > 1:
-            self._linked[key] = (first or (*above, node.name), to_come - 1)
+            self._linked[key] = (first or (*above, entry.name), to_come - 1)
         if first is None:
-            self._files.whole(above, node)
+            self._files.whole(above, entry)
             self._files.settle()
             return
         self._tally.files += 1
         try:
-            self._link(first, above, node.name)
+            self._link(first, above, entry.name)
         except OSError as failure:
-            self._files.unwritten((*above, node.name), failure)
+            self._files.unwritten((*above, entry.name), failure)
 
     def _link(self, first: Components, above: Components, name: bytes) -> None:
         directory = self._target.directory(above)

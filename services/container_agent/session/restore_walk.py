@@ -1,77 +1,18 @@
-"""Walks a repository snapshot: depth-first, names in byte order, from one place to another.
+"""Walks a repository snapshot: depth-first, names in byte order, from one place to another."""
 
-Its entries stay as the JSON of their tree tells them: whoever needs only a size or a count need
-not pay for a whole node.
-"""
-
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
-from container_agent.repository.blobs import BlobKind
-from container_agent.repository.errors import RepositoryDamaged, SnapshotUnknown
-from container_agent.repository.quoting import unquote
+from container_agent.repository.errors import SnapshotUnknown
 from container_agent.repository.repository import Repository
-from container_agent.repository.trees import Node, decode_node
+from container_agent.session.restore_entries import Entry, read_tree
 from container_agent.session.walking import components_of, place_of, stop_of
 from container_agent.storage.walk import Components, Place
 from sluicegate.rpc.text import printable
 from sluicegate.v1 import slice_pb2
 
-FORBIDDEN = frozenset((b"", b".", b".."))
 ORIGIN = Place()
-NOT_TREES = (ValueError, KeyError, TypeError, AttributeError)
-
-
-class Entry(NamedTuple):
-    """An entry of a tree, whose name has been checked."""
-
-    name: bytes
-    told: dict[str, Any]
-
-    @property
-    def is_directory(self) -> bool:
-        """True for a directory."""
-        return bool(self.told["type"] == "dir")
-
-    @property
-    def is_file(self) -> bool:
-        """True for a regular file."""
-        return bool(self.told["type"] == "file")
-
-    @property
-    def is_hard_linked(self) -> bool:
-        """True for a file that has other names, which the finish makes one again."""
-        told = self.told
-        return bool(told.get("links", 0) > 1 and told.get("inode") and self.is_file)
-
-    @property
-    def size(self) -> int:
-        """The size of a file."""
-        return int(self.told.get("size", 0))
-
-    def subtree(self) -> bytes:
-        """The id of a directory's tree."""
-        try:
-            return bytes.fromhex(self.told["subtree"])
-        except NOT_TREES as error:
-            raise RepositoryDamaged(f"{printable(self.name)} has no tree.") from error
-
-    def content(self) -> list[bytes]:
-        """The ids of a file's blobs."""
-        try:
-            return [bytes.fromhex(blob_id) for blob_id in self.told.get("content") or ()]
-        except NOT_TREES as error:
-            raise RepositoryDamaged(f"{printable(self.name)} has no content.") from error
-
-    def node(self) -> Node:
-        """All of it."""
-        try:
-            return decode_node(self.told)
-        except NOT_TREES as error:
-            raise RepositoryDamaged(f"The entry {printable(self.name)} is damaged.") from error
 
 
 @dataclass(frozen=True)
@@ -91,24 +32,6 @@ class Reach:
         first = self.start.offset if path == self.start.path else 0
         ends = self.stop is not None and path == self.stop.path
         return first, self.stop.offset if self.stop is not None and ends else None
-
-
-def read_tree(repository: Repository, tree_id: bytes) -> list[Entry]:
-    """The entries of a directory in byte order. A name that is more than a name is damage."""
-    blob = repository.read_blob(BlobKind.TREE, tree_id)
-    try:
-        entries = [Entry(unquote(told["name"]), told) for told in json.loads(blob)["nodes"] or ()]
-        entries.sort(key=lambda entry: (entry.name, entry.told["type"]))
-    except NOT_TREES as error:
-        raise RepositoryDamaged(f"The tree {tree_id.hex()[:16]} is no tree.") from error
-    before = None
-    for name, _ in entries:
-        if name in FORBIDDEN or b"/" in name or b"\0" in name or name == before:
-            raise RepositoryDamaged(
-                f"The tree {tree_id.hex()[:16]} holds the impossible name {printable(name)!r}."
-            )
-        before = name
-    return entries
 
 
 EVERYTHING = Reach()

@@ -7,7 +7,7 @@ from container_agent.repository.blobs import BlobKind
 from container_agent.repository.errors import BlobMissing, RepositoryDamaged
 from container_agent.repository.repository import Repository
 from container_agent.repository.verification import PackReport
-from container_agent.session.restore_walk import read_tree
+from container_agent.session.restore_entries import read_tree
 from container_agent.session.tally import Tally
 from sluicegate.v1 import slice_pb2
 

@@ -7,13 +7,12 @@ need a mode that the entry loses at last; and every other change would touch the
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 NOT_MINE = (errno.EPERM, errno.EACCES)
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(NamedTuple):
     """What an entry is given beside its content. Mode is as chmod takes it."""
 
     mode: int
@@ -21,7 +20,7 @@ class Metadata:
     gid: int
     atime_ns: int
     mtime_ns: int
-    attributes: dict[str, bytes] = field(default_factory=dict)
+    attributes: tuple[tuple[str, bytes], ...] = ()
 
 
 def give_owner(change: Callable[[int, int], None], metadata: Metadata) -> None:
@@ -35,7 +34,7 @@ def give_owner(change: Callable[[int, int], None], metadata: Metadata) -> None:
 
 def give_attributes(place: int | str, metadata: Metadata) -> None:
     """Sets the extended attributes; those of the system only when root."""
-    for name, value in metadata.attributes.items():
+    for name, value in metadata.attributes:
         try:
             os.setxattr(place, name, value)
         except OSError as error:
