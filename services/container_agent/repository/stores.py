@@ -12,6 +12,7 @@ from container_agent.repository.errors import RepositoryDamaged, RepositoryMissi
 FULL = (errno.ENOSPC, errno.EDQUOT)
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o400
+OPEN_FILES_MAX = 16
 TEMPORARY = "sluicegate-tmp-"
 
 
@@ -47,11 +48,24 @@ class Store(Protocol):
         ...
 
 
+class OpenFile:
+    """A file that stays open as long as somebody reads in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        # A file that could not be opened has none.
+        if hasattr(self, "descriptor"):
+            os.close(self.descriptor)
+
+
 class LocalStore:
     """A directory. Files are written aside, synced, renamed, and their directory synced."""
 
     def __init__(self, location: str) -> None:
         self._root = Path(location)
+        self._open_files: dict[str, OpenFile] = {}
 
     def __str__(self) -> str:
         return str(self._root)
@@ -86,14 +100,18 @@ class LocalStore:
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         """A part of a file."""
-        descriptor = os.open(self._path(name), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            data = os.pread(descriptor, length, offset)
-        finally:
-            os.close(descriptor)
+        held = self._open_files.get(name) or self._open(name)
+        data = os.pread(held.descriptor, length, offset)
         if len(data) != length:
             raise RepositoryDamaged(f"{name} is too short.")
         return data
+
+    def _open(self, name: str) -> "OpenFile":
+        """Opens a file and keeps it open, with the last few: neighbours are read one by one."""
+        while len(self._open_files) >= OPEN_FILES_MAX:
+            self._open_files.pop(next(iter(self._open_files.copy()), ""), None)
+        held = self._open_files[name] = OpenFile(self._path(name))
+        return held
 
     def write(self, name: str, data: bytes) -> None:
         """Writes a file; durable on return."""
