@@ -183,11 +183,12 @@ async def _locked(path: Path) -> AsyncIterator[None]:
         message = f"the database {path} cannot be used: {error.strerror}"
         raise DatabaseUnusable(message) from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            message = f"the database {path} is in use by another data manager"
+            raise DatabaseUnusable(message) from error
         yield
-    except BlockingIOError as error:
-        message = f"the database {path} is in use by another data manager"
-        raise DatabaseUnusable(message) from error
     finally:
         os.close(lock)
 

@@ -1,0 +1,126 @@
+"""The data manager as a program, and as a part of one."""
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from data_manager.core.orchestrator import Orchestrator
+from data_manager.driver import Driver
+from data_manager.proxies import RemoteProxies
+from data_manager.service import served
+from data_manager.spans import Spans
+from data_manager.store import DatabaseUnusable, Store, opened
+from sluicegate.rpc.channel import connect
+from sluicegate.rpc.logs import set_up_logs
+from sluicegate.rpc.server import CannotListen, Server
+from sluicegate.rpc.signals import until_signalled
+from sluicegate.rpc.tasks import task_group
+from sluicegate.rpc.tracing import Tracing
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a data manager is started with."""
+
+    listen: tuple[str, ...]
+    proxy_manager: str
+    database: Path
+    reflection: bool = True
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[list[str]]:
+    """A data manager that serves inside the block; the addresses it serves on.
+
+    It serves when it has taken up what its database has, and not before.
+    """
+    tracing = Tracing.from_environment("data-manager")
+    try:
+        async with (
+            opened(settings.database) as store,
+            connect(settings.proxy_manager, tracing) as channel,
+            task_group() as tasks,
+        ):
+            name = await store.data_manager_id(f"dm-{secrets.token_hex(6)}")
+            orchestrator = Orchestrator(name, random.random)
+            driver = Driver(orchestrator, store, RemoteProxies(channel, name), Spans(tracing))
+            deciding = tasks.create_task(driver.run())
+            await driver.resume(await store.unfinished())
+            async with _serving(settings, driver, store, tracing) as addresses:
+                yield addresses
+            deciding.cancel()
+    finally:
+        await asyncio.to_thread(tracing.shut_down)
+
+
+@asynccontextmanager
+async def _serving(
+    settings: Settings, driver: Driver, store: Store, tracing: Tracing
+) -> AsyncIterator[list[str]]:
+    services = [served(driver, store)]
+    server = Server(services, settings.listen, tracing, reflection=settings.reflection)
+    try:
+        yield await server.start()
+    finally:
+        driver.watches.close()
+        await server.stop()
+
+
+async def _serve(settings: Settings) -> None:
+    async with running(settings) as addresses:
+        print(*addresses, flush=True)
+        await until_signalled()
+
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def data_manager(
+    listen: Annotated[
+        list[str],
+        typer.Option(
+            envvar="SLUICEGATE_DATA_MANAGER_LISTEN",
+            help="Where to serve: host:port or unix:/path. May be given several times.",
+        ),
+    ] = ["127.0.0.1:7601"],  # noqa: B006  # typer reads it and changes nothing
+    proxy_manager: Annotated[
+        str,
+        typer.Option(
+            envvar="SLUICEGATE_PROXY_MANAGER", help="The proxy manager: host:port or unix:/path."
+        ),
+    ] = "127.0.0.1:7602",
+    database: Annotated[
+        Path,
+        typer.Option(
+            envvar="SLUICEGATE_DATABASE", help="The database; it is made when there is none."
+        ),
+    ] = Path("data-manager.db"),
+    reflection: Annotated[
+        bool,
+        typer.Option(envvar="SLUICEGATE_REFLECTION", help="Let clients list the services."),
+    ] = True,
+) -> None:
+    """Serves the data manager until SIGTERM or SIGINT."""
+    set_up_logs("data-manager")
+    try:
+        asyncio.run(_serve(Settings(tuple(listen), proxy_manager, database, reflection)))
+    except (CannotListen, DatabaseUnusable) as error:
+        typer.echo(f"data-manager: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""DataManagerService, translated: nothing is decided here."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from data_manager.assets import Assets
+from data_manager.core.events import CancelAsked
+from data_manager.core.model import RunKind, Standing
+from data_manager.driver import Driver
+from data_manager.store import Asset, Store
+from data_manager.translation import (
+    PAGE_SIZE,
+    asset_message,
+    backup_message,
+    backup_request,
+    backup_token,
+    page,
+    place_of_token,
+    restore_message,
+    restore_request,
+    status_message,
+    verify_request,
+)
+from sluicegate.rpc.refusals import Reason, Refusal
+from sluicegate.rpc.server import Served
+from sluicegate.v1 import data_manager_service_pb2 as pb
+from sluicegate.v1 import data_manager_service_pb2_grpc as pb_grpc
+
+Context = Any  # the stubs' own context type exists for type checkers only
+
+
+class DataManagerService(pb_grpc.DataManagerServiceServicer):
+    """DataManagerService over a driver and a store."""
+
+    def __init__(self, driver: Driver, store: Store) -> None:
+        self._driver = driver
+        self._store = store
+        self._assets = Assets(store, driver)
+
+    async def CreateAsset(
+        self, request: pb.CreateAssetRequest, context: Context
+    ) -> pb.CreateAssetResponse:
+        asset = await self._assets.create(Asset(request.asset.asset_id, request.asset.path))
+        return pb.CreateAssetResponse(asset=asset_message(asset))
+
+    async def GetAsset(self, request: pb.GetAssetRequest, context: Context) -> pb.GetAssetResponse:
+        asset = await self._assets.get(request.asset_id)
+        return pb.GetAssetResponse(asset=asset_message(asset))
+
+    async def ListAssets(
+        self, request: pb.ListAssetsRequest, context: Context
+    ) -> pb.ListAssetsResponse:
+        most = request.page_size or PAGE_SIZE
+        found = await self._assets.after(request.page_token, most + 1)
+        messages = [asset_message(asset) for asset in found]
+        taken, token = page(messages, most, lambda asset: asset.asset_id)
+        return pb.ListAssetsResponse(assets=taken, next_page_token=token)
+
+    async def DeleteAsset(
+        self, request: pb.DeleteAssetRequest, context: Context
+    ) -> pb.DeleteAssetResponse:
+        await self._assets.delete(request.asset_id)
+        return pb.DeleteAssetResponse()
+
+    async def CreateBackup(
+        self, request: pb.CreateBackupRequest, context: Context
+    ) -> pb.CreateBackupResponse:
+        asset = await self._assets.get(request.asset_id)
+        standing = await self._driver.begin(request.backup_id, backup_request(request, asset))
+        return pb.CreateBackupResponse(backup=backup_message(standing))
+
+    async def GetBackup(
+        self, request: pb.GetBackupRequest, context: Context
+    ) -> pb.GetBackupResponse:
+        standing = await self._standing(RunKind.BACKUP, request.backup_id)
+        return pb.GetBackupResponse(backup=backup_message(standing))
+
+    async def ListBackups(
+        self, request: pb.ListBackupsRequest, context: Context
+    ) -> pb.ListBackupsResponse:
+        most = request.page_size or PAGE_SIZE
+        time_ns, run_id = place_of_token(request.page_token)
+        found = await self._store.standings_before(RunKind.BACKUP, time_ns, run_id, most + 1)
+        messages = [backup_message(self._driver.watches.listed(standing)) for standing in found]
+        taken, token = page(messages, most, backup_token)
+        return pb.ListBackupsResponse(backups=taken, next_page_token=token)
+
+    async def WatchBackup(
+        self, request: pb.WatchBackupRequest, context: Context
+    ) -> AsyncIterator[pb.WatchBackupResponse]:
+        async for standing in self._watch(RunKind.BACKUP, request.backup_id):
+            yield pb.WatchBackupResponse(backup=backup_message(standing))
+
+    async def CancelBackup(
+        self, request: pb.CancelBackupRequest, context: Context
+    ) -> pb.CancelBackupResponse:
+        await self._cancel(RunKind.BACKUP, request.backup_id)
+        return pb.CancelBackupResponse()
+
+    async def CreateRestore(
+        self, request: pb.CreateRestoreRequest, context: Context
+    ) -> pb.CreateRestoreResponse:
+        await self._driver.begin(request.restore_id, restore_request(request))
+        return pb.CreateRestoreResponse()
+
+    async def WatchRestore(
+        self, request: pb.WatchRestoreRequest, context: Context
+    ) -> AsyncIterator[pb.WatchRestoreResponse]:
+        async for standing in self._watch(RunKind.RESTORE, request.restore_id):
+            yield restore_message(standing)
+
+    async def CancelRestore(
+        self, request: pb.CancelRestoreRequest, context: Context
+    ) -> pb.CancelRestoreResponse:
+        await self._cancel(RunKind.RESTORE, request.restore_id)
+        return pb.CancelRestoreResponse()
+
+    async def CreateVerify(
+        self, request: pb.CreateVerifyRequest, context: Context
+    ) -> pb.CreateVerifyResponse:
+        await self._driver.begin(request.verify_id, verify_request(request))
+        return pb.CreateVerifyResponse()
+
+    async def WatchVerify(
+        self, request: pb.WatchVerifyRequest, context: Context
+    ) -> AsyncIterator[pb.WatchVerifyResponse]:
+        async for standing in self._watch(RunKind.VERIFY, request.verify_id):
+            yield pb.WatchVerifyResponse(status=status_message(standing))
+
+    async def CancelVerify(
+        self, request: pb.CancelVerifyRequest, context: Context
+    ) -> pb.CancelVerifyResponse:
+        await self._cancel(RunKind.VERIFY, request.verify_id)
+        return pb.CancelVerifyResponse()
+
+    async def _standing(self, kind: RunKind, run_id: str) -> Standing:
+        standing = await self._driver.watches.standing(run_id)
+        if standing is None or standing.run.request.kind is not kind:
+            raise Refusal(Reason.RUN_UNKNOWN, f"no {kind} is called {run_id}", run_id=run_id)
+        return standing
+
+    async def _watch(self, kind: RunKind, run_id: str) -> AsyncIterator[Standing]:
+        await self._standing(kind, run_id)
+        async for standing in self._driver.watches.watch(run_id):
+            yield standing
+
+    async def _cancel(self, kind: RunKind, run_id: str) -> None:
+        await self._standing(kind, run_id)
+        await self._driver.submit(CancelAsked(run_id))
+
+
+def served(driver: Driver, store: Store) -> Served:
+    """The service, as a server takes it."""
+    return Served(
+        DataManagerService(driver, store),
+        pb_grpc.add_DataManagerServiceServicer_to_server,
+        pb.DESCRIPTOR.services_by_name["DataManagerService"].full_name,
+    )

@@ -1,0 +1,157 @@
+"""What people ask as values of the core, and how runs stand as messages."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from data_manager.core.model import (
+    Options,
+    Request,
+    RunKind,
+    RunState,
+    SliceState,
+    Standing,
+    UnreadFile,
+)
+from data_manager.store import Asset
+from sluicegate.rpc.refusals import InvalidMessage
+from sluicegate.v1 import data_manager_service_pb2 as pb
+from sluicegate.v1 import outcome_pb2, slice_pb2
+
+PAGE_SIZE = 100
+# A message may have 1 MiB.
+PAGE_BYTES = 900 << 10
+# What a crawl takes at least: smaller ones would make more slices than bytes.
+LEAST = {"slice_bytes": 64 << 10, "range_bytes": 1 << 20}
+M = TypeVar("M", bound=Message)
+
+
+def options_of(message: pb.BackupOptions) -> Options:
+    """Options with the defaults filled in."""
+    for name, least in LEAST.items():
+        if 0 < getattr(message, name) < least:
+            raise InvalidMessage([(f"options.{name}", f"must be 0 or at least {least}")])
+    given = {name: getattr(message, name) for name in Options.__dataclass_fields__}
+    return Options(**{name: value for name, value in given.items() if value})
+
+
+def backup_request(message: pb.CreateBackupRequest, asset: Asset) -> Request:
+    """What a backup is to do."""
+    return Request(
+        RunKind.BACKUP,
+        message.repository.location,
+        asset_id=asset.asset_id,
+        source=asset.path,
+        options=options_of(message.options),
+    )
+
+
+def restore_request(message: pb.CreateRestoreRequest) -> Request:
+    """What a restore is to do."""
+    return Request(
+        RunKind.RESTORE,
+        message.repository.location,
+        snapshot=message.plan.snapshot,
+        target=message.plan.target,
+        include=message.plan.include,
+        options=Options(streams=message.streams) if message.streams else Options(),
+    )
+
+
+def verify_request(message: pb.CreateVerifyRequest) -> Request:
+    """What a verify is to do."""
+    location, snapshot = message.repository.location, message.verify.snapshot
+    return Request(RunKind.VERIFY, location, snapshot=snapshot)
+
+
+def backup_message(standing: Standing) -> pb.Backup:
+    """A backup as it stands."""
+    run = standing.run
+    options = {name: getattr(run.request.options, name) for name in Options.__dataclass_fields__}
+    return pb.Backup(
+        backup_id=run.run_id,
+        asset_id=run.request.asset_id,
+        repository=slice_pb2.Repository(location=run.request.repository),
+        options=pb.BackupOptions(method=pb.METHOD_BATCH, **options),
+        status=status_message(standing),
+        snapshot_id=run.result_id.hex(),
+        parent_snapshot_id=(run.snapshot_id or b"").hex(),
+    )
+
+
+def status_message(standing: Standing) -> pb.RunStatus:
+    """How a run stands."""
+    run = standing.run
+    slices = {state.value: standing.slices.get(state, 0) for state in SliceState}
+    return pb.RunStatus(
+        state=_state(run.state),
+        message=run.message,
+        failure=_failure(run.failure),
+        counts=outcome_pb2.Counts(**vars(run.counts)),
+        slices=pb.SliceCounts(**slices),
+        streams=standing.streams,
+        streams_peak=run.streams_peak,
+        start_time_ns=run.start_time_ns,
+        end_time_ns=run.end_time_ns,
+        unread_files=map(_unread_message, standing.unread_files),
+        unread_files_count=run.unread_count,
+        crawled=run.crawled,
+        total_bytes=run.total_bytes,
+        total_files=run.total_files,
+    )
+
+
+def restore_message(standing: Standing) -> pb.WatchRestoreResponse:
+    """A restore as it stands."""
+    snapshot_id = (standing.run.snapshot_id or b"").hex()
+    return pb.WatchRestoreResponse(status=status_message(standing), snapshot_id=snapshot_id)
+
+
+def asset_message(asset: Asset) -> pb.Asset:
+    """An asset."""
+    return pb.Asset(asset_id=asset.asset_id, path=asset.path)
+
+
+def page(found: Sequence[M], most: int, token_of: Callable[[M], str]) -> tuple[list[M], str]:
+    """As many as a page and a message hold, and the token for what comes after them.
+
+    `found` has one more than `most` if there are more.
+    """
+    taken: list[M] = []
+    size = 0
+    for message in found[:most]:
+        size += message.ByteSize()
+        if taken and size > PAGE_BYTES:
+            break
+        taken.append(message)
+    return taken, token_of(taken[-1]) if len(taken) < len(found) else ""
+
+
+def backup_token(backup: pb.Backup) -> str:
+    """Where the page after this backup begins."""
+    return f"{backup.status.start_time_ns}:{backup.backup_id}"
+
+
+def place_of_token(token: str) -> tuple[int, str]:
+    """The start time and id of the backup that a token names."""
+    if not token:
+        return 2**63 - 1, ""
+    time_ns, separator, run_id = token.partition(":")
+    if not separator or not time_ns.isascii() or not time_ns.isdigit() or len(time_ns) > 18 + 1:
+        raise InvalidMessage([("page_token", "is none that ListBackups has given")])
+    return min(int(time_ns), 2**63 - 1), run_id
+
+
+def _state(state: RunState) -> pb.RunState.ValueType:
+    return pb.RunState.Value(f"RUN_STATE_{state.name}")
+
+
+def _failure(failure: object) -> outcome_pb2.FailureReason.ValueType:
+    name = getattr(failure, "name", "UNSPECIFIED")
+    return outcome_pb2.FailureReason.Value(f"FAILURE_REASON_{name}")
+
+
+def _unread_message(file: UnreadFile) -> outcome_pb2.UnreadFile:
+    reason = outcome_pb2.UnreadReason.Value(f"UNREAD_REASON_{file.reason.name}")
+    return outcome_pb2.UnreadFile(path=file.path, reason=reason, detail=file.detail)

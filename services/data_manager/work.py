@@ -1,0 +1,204 @@
+"""The values of the core as messages to sessions, and what sessions say as events."""
+
+from data_manager.core import events
+from data_manager.core.effects import Initiate
+from data_manager.core.model import (
+    Counts,
+    Cut,
+    Failure,
+    Position,
+    Run,
+    Slice,
+    SliceKind,
+    SliceState,
+    Span,
+    UnreadFile,
+    UnreadReason,
+)
+from sluicegate.v1 import outcome_pb2, session_pb2, slice_pb2
+
+COUNTS = tuple(Counts.__dataclass_fields__)
+
+
+def work_message(work: Initiate, traceparent: str) -> session_pb2.SessionWork:
+    """A session as it is started. It ends when its slices have ended."""
+    return session_pb2.SessionWork(
+        session_id=work.session.session_id,
+        repository=slice_pb2.Repository(location=work.run.request.repository),
+        slices=[_slice_message(work, slice_, traceparent) for slice_ in work.slices],
+        drain=True,
+    )
+
+
+def _slice_message(work: Initiate, slice_: Slice, traceparent: str) -> slice_pb2.Slice:
+    message = slice_pb2.Slice(
+        slice_id=slice_.slice_id, attempt=slice_.attempt, traceparent=traceparent
+    )
+    run = work.run
+    match slice_.kind:
+        case SliceKind.CRAWL:
+            message.crawl.CopyFrom(
+                slice_pb2.CrawlWork(
+                    source=run.request.source, start=_start(run), cutting=_cutting(run)
+                )
+            )
+        case SliceKind.COPY:
+            message.copy.CopyFrom(_copy(run, slice_))
+        case SliceKind.SEAL:
+            message.seal.CopyFrom(_seal(work))
+        case SliceKind.RESTORE_CRAWL:
+            message.restore_crawl.CopyFrom(
+                slice_pb2.RestoreCrawlWork(
+                    plan=_plan(run), start=_start(run), cutting=_cutting(run)
+                )
+            )
+        case SliceKind.RESTORE:
+            message.restore.CopyFrom(
+                slice_pb2.RestoreWork(
+                    plan=_plan(run),
+                    span=_span_message(slice_.span),
+                    range_bytes=run.request.options.range_bytes,
+                )
+            )
+        case SliceKind.RESTORE_FINISH:
+            message.restore_finish.CopyFrom(
+                slice_pb2.RestoreFinishWork(
+                    plan=_plan(run), range_bytes=run.request.options.range_bytes
+                )
+            )
+        case SliceKind.VERIFY:
+            message.verify.CopyFrom(slice_pb2.VerifyWork(snapshot=run.request.snapshot))
+    return message
+
+
+def _copy(run: Run, slice_: Slice) -> slice_pb2.CopyWork:
+    return slice_pb2.CopyWork(
+        source=run.request.source,
+        span=_span_message(slice_.span),
+        range_bytes=run.request.options.range_bytes,
+        asset_path=run.request.source,
+        parent_snapshot_id=(run.snapshot_id or b"").hex(),
+    )
+
+
+def _seal(work: Initiate) -> slice_pb2.SealWork:
+    run = work.run
+    failed = any(slice_.state is SliceState.FAILED for slice_ in work.records)
+    return slice_pb2.SealWork(
+        source=run.request.source,
+        asset_path=run.request.source,
+        backup_id=run.run_id,
+        parent_snapshot_id=(run.snapshot_id or b"").hex(),
+        start_time_ns=run.start_time_ns,
+        partial=failed or run.unread_count > 0,
+        records=[
+            slice_pb2.SliceRecord(span=_span_message(slice_.span), record_id=slice_.result_id)
+            for slice_ in work.records
+        ],
+    )
+
+
+def _plan(run: Run) -> slice_pb2.RestorePlan:
+    """The plan, with the whole id once it is known: `latest` may be another one by then."""
+    return slice_pb2.RestorePlan(
+        snapshot=run.snapshot_id.hex() if run.snapshot_id else run.request.snapshot,
+        target=run.request.target,
+        include=run.request.include,
+    )
+
+
+def _start(run: Run) -> slice_pb2.Position:
+    return _position_message(run.cut_through or Position())
+
+
+def _cutting(run: Run) -> slice_pb2.Cutting:
+    options = run.request.options
+    return slice_pb2.Cutting(
+        slice_bytes=options.slice_bytes,
+        slice_files=options.slice_files,
+        range_bytes=options.range_bytes,
+    )
+
+
+def _position_message(position: Position) -> slice_pb2.Position:
+    return slice_pb2.Position(path=position.path, offset_bytes=position.offset_bytes)
+
+
+def _span_message(span: Span | None) -> slice_pb2.Span:
+    assert span is not None, "bodies have spans"
+    stop = _position_message(span.stop) if span.stop else None
+    return slice_pb2.Span(start=_position_message(span.start), stop=stop)
+
+
+def outcome_event(outcome: outcome_pb2.Outcome) -> events.Outcome | None:
+    """What happened in a session; None for what this version does not know."""
+    session_id = outcome.session_id
+    match outcome.WhichOneof("event"):
+        case "cuts_made":
+            made = outcome.cuts_made
+            return events.CutsMade(
+                session_id,
+                made.slice_id,
+                made.attempt,
+                made.batch_number,
+                tuple(map(_cut, made.cuts)),
+                made.snapshot_id,
+            )
+        case "slice_end":
+            return _slice_ended(session_id, outcome.slice_end)
+        case "session_end":
+            end = outcome.session_end
+            return events.SessionEnded(session_id, _failure(end.failure), end.message)
+        case _:
+            return None
+
+
+def progress_event(progress: outcome_pb2.Progress) -> events.Progressed:
+    """How far a slice is."""
+    return events.Progressed(
+        progress.session_id, progress.slice_id, progress.attempt, _counts(progress.counts)
+    )
+
+
+def _slice_ended(session_id: str, end: outcome_pb2.SliceEnd) -> events.SliceEnded:
+    return events.SliceEnded(
+        session_id,
+        end.slice_id,
+        end.attempt,
+        _failure(end.failure),
+        end.message,
+        end.result_id,
+        _counts(end.counts),
+        tuple(map(_unread, end.unread_files)),
+        max(end.unread_files_count, len(end.unread_files)),
+    )
+
+
+def _failure(number: outcome_pb2.FailureReason.ValueType) -> Failure | None:
+    if number == outcome_pb2.FAILURE_REASON_UNSPECIFIED:
+        return None
+    try:
+        name = outcome_pb2.FailureReason.Name(number)
+        return Failure(name.removeprefix("FAILURE_REASON_").lower())
+    except ValueError:
+        # A reason of a newer version is no success.
+        return Failure.INTERNAL
+
+
+def _unread(file: outcome_pb2.UnreadFile) -> UnreadFile:
+    name = outcome_pb2.UnreadReason.Name(file.reason)
+    reason = UnreadReason(name.removeprefix("UNREAD_REASON_").lower())
+    return UnreadFile(file.path, reason, file.detail)
+
+
+def _cut(cut: outcome_pb2.Cut) -> Cut:
+    stop = _position(cut.span.stop) if cut.span.HasField("stop") else None
+    return Cut(Span(_position(cut.span.start), stop), cut.bytes, cut.files)
+
+
+def _position(position: slice_pb2.Position) -> Position:
+    return Position(position.path, position.offset_bytes)
+
+
+def _counts(counts: outcome_pb2.Counts) -> Counts:
+    return Counts(*(getattr(counts, name) for name in COUNTS))
