@@ -130,9 +130,11 @@ def _locked(run_directory: Path) -> Iterator[None]:
 
 
 async def _serve(settings: Settings) -> None:
+    # Before the line that tells others that it runs, since they may then tell it to end.
+    signalled = asyncio.create_task(until_signalled())
     async with running(settings):
         print(settings.host_name, "attached to", settings.proxy_manager, flush=True)
-        await until_signalled()
+        await signalled
 
 
 app = typer.Typer(add_completion=False)

@@ -46,9 +46,11 @@ async def running(settings: Settings) -> AsyncIterator[list[str]]:
 
 
 async def _serve(settings: Settings) -> None:
+    # Before the line that tells others that it runs, since they may then tell it to end.
+    signalled = asyncio.create_task(until_signalled())
     async with running(settings) as addresses:
         print(*addresses, flush=True)
-        await until_signalled()
+        await signalled
 
 
 app = typer.Typer(add_completion=False)
