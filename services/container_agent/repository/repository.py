@@ -37,8 +37,8 @@ class Repository:
     def create(cls, store: Store, password: bytes) -> None:
         """Makes a new repository. RepositoryExists where one, or anything else, lies already."""
         store.create()
-        if store.exists("config") or store.names("keys"):
-            raise RepositoryExists("A repository lies there already.")
+        if store.names("keys"):
+            raise RepositoryExists(f"A repository lies at {store} already.")
         sealer = Sealer(keys.create_key(store, password))
         config = {
             "version": VERSION,

@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from container_agent.repository.errors import RepositoryDamaged, RepositoryMissing, StorageFull
+from container_agent.repository.errors import (
+    RepositoryDamaged,
+    RepositoryExists,
+    RepositoryMissing,
+    StorageFull,
+)
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o400
+KINDS = ("data", "index", "keys", "locks", "snapshots")
 OPEN_FILES_MAX = 16
 TEMPORARY = "sluicegate-tmp-"
 
@@ -24,7 +30,7 @@ class Store(Protocol):
         ...
 
     def names(self, kind: str) -> list[str]:
-        """The names, without the kind, of all files of a kind: data, index, keys, locks, snapshots."""
+        """The names, without the kind, of all files of a kind: data, index, locks …"""
         ...
 
     def exists(self, name: str) -> bool:
@@ -71,8 +77,10 @@ class LocalStore:
         return str(self._root)
 
     def create(self) -> None:
-        """Makes the directories that restic makes; the root may be there if it is empty."""
-        for kind in ("data", "index", "keys", "locks", "snapshots"):
+        """Makes the directories that restic makes. RepositoryExists where other files lie."""
+        if self._root.exists() and not set(os.listdir(self._root)) <= set(KINDS):
+            raise RepositoryExists(f"{self._root} is not empty; name a new or empty directory.")
+        for kind in KINDS:
             (self._root / kind).mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         for number in range(256):
             (self._root / "data" / f"{number:02x}").mkdir(mode=DIRECTORY_MODE, exist_ok=True)

@@ -106,7 +106,7 @@ def join_nodes(encoded: Iterable[str]) -> bytes:
 
 
 def decode_node(value: dict[str, Any]) -> Node:
-    """A node from its JSON; ValueError, KeyError or TypeError when it is none."""
+    """A node from its JSON; an error of lookup or type when it is none."""
     content, subtree = value.get("content"), value.get("subtree")
     raw = value.get("linktarget_raw")
     return Node(
@@ -139,5 +139,5 @@ def decode_tree(blob: bytes) -> list[Node]:
     """The nodes of a directory; RepositoryDamaged when the blob is no tree."""
     try:
         return [decode_node(value) for value in json.loads(blob)["nodes"] or ()]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RepositoryDamaged(f"A tree blob is no tree: {error}.") from error
