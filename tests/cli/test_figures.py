@@ -23,6 +23,13 @@ def test_the_rate_is_that_of_the_last_seconds():
     assert pace.figures(seen(1000), 140.0).bytes_per_second == 0
 
 
+def test_the_time_before_anything_was_done_does_not_count():
+    pace = Pace(reads_back=False)
+    for now in range(10):
+        pace.figures(seen(0), float(now))
+    assert pace.figures(seen(100), 10.0).bytes_per_second == 100 * MIB
+
+
 def test_time_left_is_told_once_all_is_known():
     pace = Pace(reads_back=False)
     pace.figures(seen(0), 0.0)

@@ -25,6 +25,8 @@ STOP_SECONDS = 10.0
 TICK_SECONDS = 0.25
 # A data manager that is started again goes on with its runs; so often it may go away unheard.
 LOST_TIMES = 10
+# A person's Ctrl-C, a system's wish, a terminal that was closed.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Conductor:
@@ -125,7 +127,7 @@ class Conductor:
 
 @contextmanager
 def _interrupts() -> Iterator[asyncio.Event]:
-    """Set by the first SIGINT or SIGTERM. The second is not waited for by anybody."""
+    """Set by the first signal to end. The second is not waited for by anybody."""
     loop = asyncio.get_running_loop()
     interrupted = asyncio.Event()
 
@@ -134,10 +136,12 @@ def _interrupts() -> Iterator[asyncio.Event]:
             os._exit(128 + number)
         interrupted.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # Under nohup a hangup stays ignored.
+    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in heard:
         loop.add_signal_handler(number, interrupt, number)
     try:
         yield interrupted
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in heard:
             loop.remove_signal_handler(number)

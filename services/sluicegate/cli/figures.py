@@ -69,6 +69,8 @@ class Pace:
         )
 
     def _rate(self, done: int, now: float) -> float:
+        if not done:
+            self._seen.clear()  # nobody wants to know how slow it was before it began
         self._seen.append((now, done))
         while self._seen[0][0] < now - RATE_SECONDS:
             self._seen.popleft()

@@ -107,6 +107,8 @@ class LiveReporter:
 def first_line(figures: Figures) -> str:
     """Bytes, rate and time left."""
     share = figures.share
+    if share is None and not figures.seen_bytes:
+        return "looking what there is to do"
     if share is None:
         of = f"{show_size(figures.done_bytes)} of {show_size(figures.seen_bytes)} found so far"
     else:
