@@ -12,7 +12,9 @@ from data_manager.core.model import (
     Position,
     RunState,
     Slice,
+    SliceKind,
     SliceState,
+    UnreadReason,
 )
 from data_manager.core.slices import end_crawl, fail, put_back_session, stop
 from data_manager.core.state import FIRST_DELAY_SECONDS, Live, State
@@ -141,10 +143,20 @@ def _slice_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> N
     else:
         done = replace(slice_, state=SliceState.DONE, session_id=None, result_id=event.result_id)
         state.save_slice(live, done)
-    for file in event.unread_files:
-        state.list_unread(live, file)
     counts = live.run.counts
     if slice_.kind not in UNCOUNTED:
         counts += event.counts
-    unread_count = live.run.unread_count + event.unread_count
+    unread_count = live.run.unread_count + _list_unread(state, live, slice_, event)
     state.save_run(live, replace(live.run, counts=counts, unread_count=unread_count))
+
+
+def _list_unread(state: State, live: Live, slice_: Slice, event: SliceEnded) -> int:
+    """Lists the files that a slice could not read; how many there are.
+
+    A seal names the slices that failed for good, which are listed since they were given up.
+    """
+    known = live.tally[SliceState.FAILED] if slice_.kind is SliceKind.SEAL else 0
+    for file in event.unread_files:
+        if not known or file.reason is not UnreadReason.SLICE_FAILED:
+            state.list_unread(live, file)
+    return max(0, event.unread_count - known)

@@ -1,0 +1,313 @@
+"""The requirements of figures 4.1 to 4.3 that the data manager satisfies, each by its number."""
+
+import pytest
+
+from data_manager.core import events
+from data_manager.core.batch import Waiting, allot, fair, session_sizes
+from data_manager.core.effects import AskCapacity, Initiate, Reserve
+from data_manager.core.model import Failure, RunKind, RunState, SliceKind, SliceState
+
+N = 8
+
+
+def reserves(asked) -> list[Reserve]:
+    return [effect for effect in asked if isinstance(effect, Reserve)]
+
+
+def initiates(asked) -> list[str]:
+    return [effect.session.session_id for effect in asked if isinstance(effect, Initiate)]
+
+
+def test_r11_the_queue_survives_a_restart(talk):
+    talk.crawled("b", 80, streams=5)
+    sessions = talk.capacity(5)
+    talk.answer(sessions, sessions[:4])
+    before = talk.queue("b")
+    talk.restart()
+    assert talk.queue("b") == before
+    assert before[-8:] == talk.numbers(sessions[4])
+
+
+def test_r12_a_lost_session_puts_its_slices_back(talk):
+    talk.crawled("b", 10, streams=1)
+    [session] = talk.capacity(1)
+    talk.grant([session])
+    talk.done("b:1")
+    talk.ended(session.session_id, Failure.SESSION_LOST)
+    assert sorted(talk.queue("b")) == [2, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert talk.tally("b")[SliceState.DONE] == 2, "the crawl and slice 1"
+
+
+def test_r13_a_request_names_one_asset(talk):
+    assert talk.begin("b") == [AskCapacity()]
+    assert talk.disk.runs["b"].request.asset_id == "b"
+    assert talk.queue("b") == [0]
+
+
+def test_r18_slices_are_disjoint_and_their_union_is_the_whole(talk):
+    talk.begin("b", streams=2)
+    [crawl] = talk.capacity(1)
+    talk.grant([crawl])
+    talk.cut("b", 3, end=False)
+    talk.cut("b", 3)
+    spans = [talk.slice(f"b:{number}").span for number in range(1, 7)]
+    assert spans[0].start.path == b""
+    assert [span.stop for span in spans[:-1]] == [span.start for span in spans[1:]]
+    assert spans[-1].stop is None
+
+
+def test_r18_cuts_that_leave_a_gap_are_not_taken(talk):
+    talk.begin("b")
+    [crawl] = talk.capacity(1)
+    talk.grant([crawl])
+    talk.cut("b", 2, end=False)
+    opening = talk.slice("b:0")
+    gap = talk.orchestrator.state.lives["b"].slices["b:1"].span
+    cut = events.Cut(gap, 1, 1)
+    talk.tell(events.CutsMade(crawl.session_id, "b:0", opening.attempt, 1, (cut,), b""))
+    assert talk.disk.runs["b"].bodies == 2
+    assert talk.slice("b:0").state is SliceState.QUEUED
+
+
+def test_r18_a_crawl_that_says_it_is_done_too_early_is_done_again(talk):
+    talk.begin("b")
+    [crawl] = talk.capacity(1)
+    talk.grant([crawl])
+    talk.cut("b", 2, end=False)
+    talk.done("b:0")
+    assert talk.slice("b:0").state is SliceState.QUEUED
+
+
+def test_r19_every_slice_has_an_id_of_its_own(talk):
+    talk.crawled("a b", 3)
+    assert len(set(talk.disk.slices)) == 2 * (1 + 3)
+
+
+def test_r20_the_size_of_slices_is_the_users(talk):
+    talk.begin("b", slice_bytes=1 << 20, slice_files=10)
+    assert talk.disk.runs["b"].request.options.slice_bytes == 1 << 20
+
+
+def test_r21_a_queue_per_asset_holds_all_its_slices(talk):
+    talk.crawled("a b", 5)
+    assert talk.queue("a") == talk.queue("b") == [1, 2, 3, 4, 5]
+
+
+def test_r22_copying_starts_while_the_crawl_goes_on(talk):
+    talk.begin("b", streams=2)
+    [crawl] = talk.capacity(1)
+    talk.grant([crawl])
+    assert talk.cut("b", 1, end=False) == [AskCapacity()]
+    [copying] = talk.capacity(1)
+    talk.grant([copying])
+    assert talk.slice("b:0").state is SliceState.RUNNING
+    assert talk.slice("b:1").state is SliceState.RUNNING
+
+
+def test_r23_only_a_populated_queue_is_selected(talk):
+    talk.begin("empty", streams=9)
+    [crawl] = talk.capacity(1)
+    assert AskCapacity() not in talk.grant([crawl])
+    talk.begin("b")
+    [opening] = talk.capacity(5)
+    assert opening.run_id == "b"
+
+
+def test_r27_the_queue_is_chosen_by_one_small_function():
+    waiting = [Waiting("a", 2, 1, 0.0), Waiting("b", 1, 1, 5.0), Waiting("c", 1, 1, 4.0)]
+    assert fair(waiting).run_id == "c", "fewest streams in flight, then who waits longest"
+    assert allot(4, [Waiting("a", 0, 9, 0.0), Waiting("b", 0, 1, 1.0)]) == {"a": 3, "b": 1}
+
+
+def test_r28_capacity_is_asked_before_anything_is_reserved(talk):
+    asked = talk.begin("b")
+    assert asked == [AskCapacity()]
+    assert reserves(talk.tell(events.CapacityReported(1)))
+
+
+def test_r29_no_capacity_no_reservation_and_asked_again_later(talk):
+    talk.begin("b")
+    assert talk.capacity(0) == []
+    wait = talk.orchestrator.wake_time() - talk.now
+    assert 0 < wait <= 0.1
+    assert talk.pass_time(wait) == [AskCapacity()]
+
+
+def test_r32_at_most_n_slices_a_session(talk):
+    talk.crawled("b", 100, streams=3, slices_per_session=7)
+    assert [len(session.slice_ids) for session in talk.capacity(9)] == [7, 7, 7]
+
+
+def test_r33_at_most_as_many_sessions_as_the_capacity(talk):
+    talk.crawled("b", 100, streams=50)
+    assert len(talk.capacity(3)) == 3
+
+
+def test_r33_what_is_asked_for_already_is_taken_off_the_capacity(talk):
+    talk.crawled("a", 100, streams=3)
+    talk.begin("b", streams=3)
+    first = talk.capacity(4)
+    assert len(first) == 4
+    assert {session.run_id for session in first} == {"a", "b"}
+    talk.begin("c", streams=3)
+    assert talk.capacity(4) == []
+
+
+def test_r34_n_is_the_users(talk):
+    talk.crawled("b", 10, streams=1, slices_per_session=3)
+    assert len(talk.capacity(1)[0].slice_ids) == 3
+
+
+def test_r35_no_slice_is_in_two_sessions(talk):
+    talk.crawled("b", 40, streams=5)
+    held = [name for session in talk.capacity(5) for name in session.slice_ids]
+    assert len(held) == len(set(held)) == 40
+
+
+def test_r36_worked_example_a(talk):
+    talk.crawled("b", 80, streams=10, slices_per_session=8)
+    sessions = talk.capacity(4)
+    assert [talk.numbers(session) for session in sessions] == [
+        list(range(1, 9)), list(range(9, 17)), list(range(17, 25)), list(range(25, 33)),
+    ]  # fmt: skip
+
+
+def test_r37_one_reservation_names_all_sessions(talk):
+    talk.crawled("b", 40, streams=5)
+    [reserve] = reserves(talk.tell(events.CapacityReported(5)))
+    assert len(reserve.sessions) == 5
+
+
+@pytest.mark.parametrize("granted", [0, 1, 2, 3])
+def test_r38_none_some_or_all_are_granted(talk, granted):
+    talk.crawled("b", 24, streams=3)
+    sessions = talk.capacity(3)
+    asked = talk.answer(sessions, sessions[:granted])
+    assert len(initiates(asked)) == granted
+    assert len(talk.queue("b")) == 8 * (3 - granted)
+
+
+def test_r40_refused_slices_go_to_the_end(talk):
+    talk.crawled("b", 80, streams=5)
+    sessions = talk.capacity(5)
+    talk.answer(sessions, sessions[1:])
+    assert talk.queue("b") == [*range(41, 81), *range(1, 9)]
+
+
+def test_r41_what_is_granted_is_initiated_also_when_others_are_refused(talk):
+    talk.crawled("b", 80, streams=5)
+    sessions = talk.capacity(5)
+    asked = talk.answer(sessions, [sessions[0], sessions[2]])
+    assert initiates(asked) == [sessions[0].session_id, sessions[2].session_id]
+
+
+def test_r42_a_second_reservation_is_sent_for_what_was_refused(talk):
+    talk.crawled("b", 16, streams=2)
+    sessions = talk.capacity(2)
+    talk.answer(sessions, sessions[:1])
+    assert talk.pass_time(0.1) == [AskCapacity()]
+    [again] = talk.capacity(1)
+    assert again.slice_ids == sessions[1].slice_ids
+    assert initiates(talk.grant([again])) == [again.session_id]
+
+
+def test_r42_the_wait_for_the_second_grows_and_is_bounded(talk):
+    talk.crawled("b", 8, streams=1)
+    waits = []
+    for _ in range(9):
+        sessions = talk.capacity(1)
+        talk.answer(sessions, [])
+        live = talk.orchestrator.state.lives["b"]
+        waits.append(round(live.ask_time - talk.now, 3))
+        talk.pass_time(waits[-1])
+        if not talk.orchestrator.state.asking:
+            talk.pass_time(5.0)
+    assert waits == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0]
+
+
+def test_r45_a_session_that_is_done_leads_to_the_next_round(talk):
+    talk.crawled("b", 16, streams=1)
+    [session] = talk.capacity(1)
+    talk.grant([session])
+    assert talk.work(session) == [AskCapacity()]
+
+
+def test_r47_while_a_queue_is_populated_there_is_a_next_round(talk):
+    talk.crawled("b", 24, streams=1)
+    rounds = 0
+    while talk.queue("b") and talk.queue("b") != [-1]:
+        [session] = talk.capacity(1)
+        talk.grant([session])
+        talk.work(session)
+        rounds += 1
+    assert rounds == 3
+
+
+def test_r48_a_third_reservation_takes_the_slices_that_are_left(talk):
+    talk.crawled("b", 24, streams=1)
+    taken = []
+    for _ in range(3):
+        [session] = talk.capacity(1)
+        talk.grant([session])
+        talk.work(session)
+        taken += talk.numbers(session)
+    assert taken == list(range(1, 25))
+
+
+def test_r49_an_empty_queue_ends_the_backup(talk):
+    talk.crawled("b", 3, streams=1)
+    talk.finish(1)
+    assert talk.state("b") is RunState.SUCCEEDED
+    assert talk.tally("b") == {SliceState.DONE: 5}
+    assert talk.slice("b:close").kind is SliceKind.SEAL
+
+
+def test_r50_sessions_of_different_assets_are_in_flight_together(talk):
+    talk.crawled("a b", 20, streams=2)
+    sessions = talk.capacity(4)
+    assert sorted(session.run_id for session in sessions) == ["a", "a", "b", "b"]
+    talk.grant(sessions)
+    assert len(talk.orchestrator.sessions_alive()) == 4
+
+
+def test_r51_capacity_that_shrank_between_asking_and_reserving_loses_nothing(talk):
+    talk.crawled("b", 40, streams=5)
+    sessions = talk.capacity(5)
+    talk.answer(sessions, [])
+    assert talk.queue("b") == list(range(1, 41))
+    talk.finish(1)
+    assert talk.state("b") is RunState.SUCCEEDED
+
+
+def test_r52_worked_example_b(talk):
+    """Ten assets of 80 slices; five sessions of eight, of which four can be made."""
+    assets = [f"a{number}" for number in range(10)]
+    talk.crawled(" ".join(assets), 80, streams=5, slices_per_session=N)
+    sessions = talk.capacity(5)
+    assert sum(len(session.slice_ids) for session in sessions) == 40
+    talk.answer(sessions, sessions[:4])
+    refused = sessions[4]
+    assert talk.queue(refused.run_id)[-8:] == talk.numbers(refused)
+    talk.finish(4)
+    done = sum(talk.tally(asset)[SliceState.DONE] for asset in assets)
+    assert done == 800 + 10 * 2, "all slices, and the crawl and the seal of each"
+
+
+def test_the_last_slices_are_spread_over_all_streams():
+    assert session_sizes(5, 4, 8) == [2, 1, 1, 1]
+    assert session_sizes(40, 4, 8) == [8, 8, 8, 8]
+    assert session_sizes(31, 4, 8) == [8, 8, 8, 7]
+
+
+def test_verify_has_one_slice_and_restore_three_kinds(talk):
+    talk.begin("v", kind=RunKind.VERIFY)
+    talk.finish(1)
+    assert talk.state("v") is RunState.SUCCEEDED
+    talk.begin("r", kind=RunKind.RESTORE)
+    talk.crawl("r", 2)
+    talk.finish(2)
+    kinds = [talk.slice(name).kind for name in ("r:0", "r:1", "r:2", "r:close")]
+    assert kinds == [
+        SliceKind.RESTORE_CRAWL, SliceKind.RESTORE, SliceKind.RESTORE, SliceKind.RESTORE_FINISH,
+    ]  # fmt: skip
+    assert talk.state("r") is RunState.SUCCEEDED
