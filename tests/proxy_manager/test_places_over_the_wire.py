@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from hosting import Times, world
-from sluicegate.rpc.refusals import Reason, Refusal
+from sluicegate.rpc.refusals import Reason, Refusal, understanding
 from sluicegate.v1 import proxy_manager_service_pb2 as pb
 
 
@@ -150,3 +150,15 @@ async def test_r68_r70_r71_who_watches_is_told_when_capacity_grows(tmp_path):
         await client.stub.AnnounceCapacity(pb.AnnounceCapacityRequest())
         assert (await watching.read()).capacity.sessions == 3
         watching.cancel()
+
+
+async def test_t6_a_stream_that_is_not_opened_by_a_hello_is_refused(tmp_path):
+    async with world(tmp_path) as w:
+        await w.manager()
+        client = await w.client()
+        acknowledge = pb.SliceDoneAcknowledgement(through_number=1)
+        call = client.stub.SliceDone()
+        await call.write(pb.SliceDoneRequest(acknowledge=acknowledge))
+        with pytest.raises(Refusal) as refused, understanding():
+            await call.read()
+        assert refused.value.reason is Reason.INVALID

@@ -1,13 +1,12 @@
 """The sessions of this host: from the order to create one until its last outcome is committed."""
 
 import asyncio
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from container_agent.host.relay import Relay, batches
-from sluicegate.rpc.mailbox import Mailbox
+from container_agent.host.session import Container, Session
 from sluicegate.rpc.text import one_line
 from sluicegate.v1 import host_service_pb2 as pb
 from sluicegate.v1 import outcome_pb2
@@ -19,21 +18,10 @@ START_SECONDS = 20.0
 LEAVE_SECONDS = 10.0
 HEAR_OUT_SECONDS = 5.0
 DIE_SECONDS = 2.0
-COMMANDS_MAX = 10_000
 
 
 class StartFailed(Exception):
     """A container could not be started; nothing of it is left."""
-
-
-class Container(Protocol):
-    """What a session runs in."""
-
-    def kill(self) -> None:
-        """Ends it at once."""
-
-    async def wait(self) -> str:
-        """Returns when it is confirmed gone: how it ended, in one line."""
 
 
 class Runtime(Protocol):
@@ -41,50 +29,6 @@ class Runtime(Protocol):
 
     async def create(self, session_id: str, token: str, socket: Path) -> Container:
         """Starts a session that will say hello on the socket; StartFailed when it cannot."""
-
-
-class Session:
-    """One session of this host. `commands` waits for it, whether it said hello yet or not."""
-
-    def __init__(self, session_id: str, data_manager_id: str) -> None:
-        self.session_id = session_id
-        self.data_manager_id = data_manager_id
-        self.token = secrets.token_urlsafe(32)
-        self.commands: Mailbox[session_pb.RunResponse] = Mailbox(COMMANDS_MAX)
-        self.relay = Relay()
-        self.room = asyncio.Event()
-        self.hello = asyncio.Event()
-        self.heard_out = asyncio.Event()
-        self.container: Container | None = None
-        self.started = False
-        self.killed = False
-        self.goodbye = False
-        self.gone = False
-
-    def kill(self) -> None:
-        """Ends it at once, or as soon as there is something to end."""
-        self.killed = True
-        if self.container is not None:
-            self.container.kill()
-
-    def stop(self, grace_seconds: float) -> None:
-        """Ends it: asked first when there is a grace and someone to ask, killed after."""
-        if grace_seconds <= 0 or not self.started:
-            self.kill()
-            return
-        self.send(session_pb.RunResponse(cancel=session_pb.SessionCancel()))
-        asyncio.get_running_loop().call_later(grace_seconds, self.kill)
-
-    def send(self, command: session_pb.RunResponse) -> None:
-        """Sends a command. One that has let thousands lie hangs, and is ended."""
-        if not self.commands.put(command) and not self.commands.closed:
-            self.kill()
-
-    async def until_room(self) -> None:
-        """Waits while too much that it said is not committed."""
-        while self.relay.full:
-            self.room.clear()
-            await self.room.wait()
 
 
 class Sessions:

@@ -4,7 +4,8 @@ import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
-from container_agent.host.sessions import Session, Sessions
+from container_agent.host.session import Session
+from container_agent.host.sessions import Sessions
 from sluicegate.rpc.conversations import first
 from sluicegate.rpc.refusals import Reason, Refusal
 from sluicegate.rpc.server import Served

@@ -1,0 +1,65 @@
+"""One session of this host, and the container it runs in."""
+
+import asyncio
+import secrets
+from typing import Protocol
+
+from container_agent.host.relay import Relay
+from sluicegate.rpc.mailbox import Mailbox
+from sluicegate.v1 import session_service_pb2 as session_pb
+
+COMMANDS_MAX = 10_000
+
+
+class Container(Protocol):
+    """What a session runs in."""
+
+    def kill(self) -> None:
+        """Ends it at once."""
+
+    async def wait(self) -> str:
+        """Returns when it is confirmed gone: how it ended, in one line."""
+
+
+class Session:
+    """One session of this host. `commands` waits for it, whether it said hello yet or not."""
+
+    def __init__(self, session_id: str, data_manager_id: str) -> None:
+        self.session_id = session_id
+        self.data_manager_id = data_manager_id
+        self.token = secrets.token_urlsafe(32)
+        self.commands: Mailbox[session_pb.RunResponse] = Mailbox(COMMANDS_MAX)
+        self.relay = Relay()
+        self.room = asyncio.Event()
+        self.hello = asyncio.Event()
+        self.heard_out = asyncio.Event()
+        self.container: Container | None = None
+        self.started = False
+        self.killed = False
+        self.goodbye = False
+        self.gone = False
+
+    def kill(self) -> None:
+        """Ends it at once, or as soon as there is something to end."""
+        self.killed = True
+        if self.container is not None:
+            self.container.kill()
+
+    def stop(self, grace_seconds: float) -> None:
+        """Ends it: asked first when there is a grace and someone to ask, killed after."""
+        if grace_seconds <= 0 or not self.started:
+            self.kill()
+            return
+        self.send(session_pb.RunResponse(cancel=session_pb.SessionCancel()))
+        asyncio.get_running_loop().call_later(grace_seconds, self.kill)
+
+    def send(self, command: session_pb.RunResponse) -> None:
+        """Sends a command. One that has let thousands lie hangs, and is ended."""
+        if not self.commands.put(command) and not self.commands.closed:
+            self.kill()
+
+    async def until_room(self) -> None:
+        """Waits while too much that it said is not committed."""
+        while self.relay.full:
+            self.room.clear()
+            await self.room.wait()
