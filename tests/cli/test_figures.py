@@ -17,21 +17,21 @@ def seen(mib: int, **fields: object) -> Standing:
 
 
 def test_the_rate_is_that_of_the_last_seconds():
-    pace = Pace(reads_back=False)
+    pace = Pace()
     pace.figures(seen(0), 100.0)
     assert pace.figures(seen(1000), 110.0).bytes_per_second == 100 * MIB
     assert pace.figures(seen(1000), 140.0).bytes_per_second == 0
 
 
 def test_the_time_before_anything_was_done_does_not_count():
-    pace = Pace(reads_back=False)
+    pace = Pace()
     for now in range(10):
         pace.figures(seen(0), float(now))
     assert pace.figures(seen(100), 10.0).bytes_per_second == 100 * MIB
 
 
 def test_time_left_is_told_once_all_is_known():
-    pace = Pace(reads_back=False)
+    pace = Pace()
     pace.figures(seen(0), 0.0)
     unknown = pace.figures(seen(50, total_bytes=100 * MIB), 1.0)
     assert unknown.seconds_left is None
@@ -41,12 +41,13 @@ def test_time_left_is_told_once_all_is_known():
     assert known.share == 0.5
 
 
-def test_a_restore_goes_by_what_it_read():
-    assert Pace(reads_back=True).figures(seen(50), 0.0).done_bytes == 25 * MIB
+def test_a_large_file_counts_while_it_is_read():
+    counts = outcome_pb2.Counts(seen_bytes=2 * MIB, read_bytes=7 * MIB)
+    assert Pace().figures(Standing(pb.RunStatus(counts=counts)), 0.0).done_bytes == 7 * MIB
 
 
 def test_the_lines_fit_a_terminal():
-    pace = Pace(reads_back=False)
+    pace = Pace()
     slices = pb.SliceCounts(queued=5, running=4, done=12)
     pace.figures(seen(0), 0.0)
     found = pace.figures(
@@ -57,5 +58,5 @@ def test_the_lines_fit_a_terminal():
 
 
 def test_before_the_crawl_is_over_it_says_what_it_knows():
-    found = Pace(reads_back=False).figures(seen(1, total_bytes=3 * MIB), 0.0)
+    found = Pace().figures(seen(1, total_bytes=3 * MIB), 0.0)
     assert first_line(found) == "1.0 MiB of 3.0 MiB found so far, 0 B/s"

@@ -48,7 +48,7 @@ def backup(
     )
     run = BackupRun(_new_id(), asset_path(path, server), location, options)
     place = where(server, streams, location, password_file)
-    _conduct(run, place, backup_lines, as_json=as_json, reads_back=False)
+    _conduct(run, place, backup_lines, as_json=as_json)
 
 
 def restore(
@@ -69,7 +69,7 @@ def restore(
     )
     run = RestoreRun(_new_id(), location, plan, streams)
     place = where(server, streams, location, password_file)
-    _conduct(run, place, restore_lines, as_json=as_json, reads_back=True)
+    _conduct(run, place, restore_lines, as_json=as_json)
 
 
 def verify(
@@ -84,7 +84,7 @@ def verify(
     location = repository_location(repo, server)
     run = VerifyRun(_new_id(), location, _snapshot(snapshot) if snapshot else "")
     place = where(server, 1, location, password_file)
-    _conduct(run, place, verify_lines, as_json=as_json, reads_back=True)
+    _conduct(run, place, verify_lines, as_json=as_json)
 
 
 def _conduct(
@@ -93,12 +93,11 @@ def _conduct(
     lines: Callable[[Standing], list[str]],
     *,
     as_json: bool,
-    reads_back: bool,
 ) -> None:
     """Sees a run through, says how it ended, and ends the program."""
     if as_json:
         print_json({"event": "started", "run_id": run.run_id})
-    with reporter(as_json=as_json, reads_back=reads_back) as report:
+    with reporter(as_json=as_json) as report:
         conductor = Conductor(run, place, report)
         standing = asyncio.run(conductor.result())
     code = exit_code(standing, conductor.interrupted)

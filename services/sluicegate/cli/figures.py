@@ -37,8 +37,7 @@ class Figures:
 class Pace:
     """Makes figures of what is seen of a run; the rate is that of the last seconds."""
 
-    def __init__(self, reads_back: bool) -> None:
-        self._reads_back = reads_back
+    def __init__(self) -> None:
         self._begun: float | None = None
         self._seen: deque[tuple[float, int]] = deque()
 
@@ -48,8 +47,8 @@ class Pace:
         counts = status.counts
         if self._begun is None:
             self._begun = now
-        # What a backup need not read, since it did not change, is done all the same.
-        done = counts.read_bytes if self._reads_back else counts.seen_bytes
+        # A file is seen when it is over, and read while it goes; what has not changed is not read.
+        done = max(counts.seen_bytes, counts.read_bytes)
         rate = self._rate(done, now)
         total = status.total_bytes if status.crawled and status.total_bytes else None
         left = (total - done) / rate if total is not None and total >= done and rate > 0 else None

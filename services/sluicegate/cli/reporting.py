@@ -27,9 +27,9 @@ class Reporter(AbstractContextManager["Reporter"], Protocol):
         ...
 
 
-def reporter(*, as_json: bool, reads_back: bool) -> Reporter:
+def reporter(*, as_json: bool) -> Reporter:
     """The one that suits the place where the command runs."""
-    pace = Pace(reads_back)
+    pace = Pace()
     if as_json:
         return JsonReporter(pace)
     return LiveReporter(pace) if sys.stderr.isatty() else LineReporter(pace)
