@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -49,44 +48,22 @@ def test_usage_errors_exit_with_2(tmp_path: Path):
     sluicegate("backup", tmp_path, "--repo", tmp_path, "--streams", "none", code=2)
 
 
-def test_unreadable_files_are_listed_and_the_rest_is_saved(repository: Path, tmp_path: Path):
-    """Root reads everything, so the denied are read by somebody else."""
-    if os.geteuid() != 0:
-        pytest.fail("run the tests as root: this one needs two users")
-    home = Path("/dev/shm") / f"sluicegate-test-{os.getpid()}"
-    try:
-        asset = home / "asset"
-        asset.mkdir(parents=True)
-        write_file(os.fsencode(asset / "open"), 1000, 1)
-        write_file(os.fsencode(asset / "closed"), 1000, 2)
-        os.chmod(asset / "closed", 0)
-        shutil.copytree(repository, home / "repository")
-        run("chown", "-R", "65534:65534", home)
-        done = subprocess.run(
-            [
-                sys.executable,
-                BIN / "sluicegate",
-                "backup",
-                asset,
-                "--repo",
-                home / "repository",
-                "--json",
-            ],
-            env=environment({"HOME": str(home)}),
-            user=65534,
-            group=65534,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 3, done.stderr
-        last = json.loads(done.stdout.splitlines()[-1])
-        assert last["state"] == "PARTIAL"
-        assert [file["path"] for file in last["unread_files"]] == ["closed"]
-        check_repository(home / "repository")
-        assert f"{asset}/open" in restic(home / "repository", "ls", "latest")
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+def test_unreadable_files_are_listed_and_the_rest_is_saved(tmp_path: Path, repository: Path):
+    """Root reads everything by two capabilities, so the backup runs without them."""
+    asset = tmp_path / "asset"
+    asset.mkdir()
+    write_file(os.fsencode(asset / "open"), 1000, 1)
+    write_file(os.fsencode(asset / "closed"), 1000, 2)
+    os.chmod(asset / "closed", 0)
+    plain = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+    backup = (BIN / "sluicegate", "backup", asset, "--repo", repository, "--json")
+    last = json.loads(run(*plain, *backup, code=3).stdout.splitlines()[-1])
+    assert last["state"] == "PARTIAL"
+    assert [(file["path"], file["reason"]) for file in last["unread_files"]] == [
+        ("closed", "DENIED")
+    ]
+    check_repository(repository)
+    assert f"{asset}/open" in restic(repository, "ls", "latest")
 
 
 def test_a_full_disk_is_said_and_the_next_run_is_clean(small_tree: Path, tmp_path: Path):
@@ -133,7 +110,8 @@ def test_ctrl_c_at_any_moment_leaves_nothing_behind(small_tree: Path, repository
         assert time.monotonic() < deadline
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=30)
-    assert process.returncode == 130, said
+    # A process that has not begun to listen dies of the signal itself, which shells show as 130.
+    assert process.returncode in (130, -signal.SIGINT), said
     assert "Traceback" not in said
     assert list((repository / "locks").iterdir()) == []
     summary("backup", small_tree, "--repo", repository)
