@@ -70,7 +70,9 @@ def _leave(error: BaseException) -> NoReturn:
     if isinstance(error, OSError):
         say(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
         sys.exit(ExitCode.NOTHING)
-    say(f"{one_line(str(error)) or 'no more is known'} ({type(error).__name__})")
+    # What the services raise of their own is written for people; the rest is a fault of ours.
+    ours = type(error).__module__ != "builtins" and str(error)
+    say(str(error) if ours else f"a fault of Sluicegate, please report it: {error!r}")
     sys.exit(ExitCode.NOTHING)
 
 

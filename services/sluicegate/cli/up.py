@@ -11,7 +11,7 @@ from proxy_manager import __main__ as proxy_manager
 from sluicegate.cli.failures import CommandError
 from sluicegate.cli.passwords import find_password
 from sluicegate.embedded import host_name
-from sluicegate.rpc.server import CannotListen
+from sluicegate.rpc.logs import set_up_logs
 from sluicegate.rpc.signals import until_signalled
 from sluicegate.scratch import private_directory
 
@@ -26,10 +26,8 @@ def up(
     """Serves until SIGTERM or SIGINT. Runs that are not over go on when it is started again."""
     password = find_password(password_file)
     database = _state_directory(state) / "data-manager.db"
-    try:
-        asyncio.run(_serve(data_address, proxy_address, database, sessions, password))
-    except* CannotListen as group:
-        raise CommandError(str(group.exceptions[0])) from group
+    set_up_logs("sluicegate")
+    asyncio.run(_serve(data_address, proxy_address, database, sessions, password))
 
 
 async def _serve(
