@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from container_agent.repository.repository import Repository
+from container_agent.repository.snapshots import path_text
 from container_agent.session.cutting import cut
 from container_agent.session.tally import Tally
 from container_agent.session.walking import Walking, lost, place_of
@@ -44,7 +45,7 @@ def crawl(
 
 def find_parent(repository: Repository, source: bytes) -> bytes:
     """The id of the last repository snapshot of the same path on the same host; empty for none."""
-    path, hostname = os.fsdecode(source), socket.gethostname()
+    path, hostname = path_text(source), socket.gethostname()
     found = [
         snapshot
         for snapshot in repository.snapshots()

@@ -7,7 +7,10 @@ import stat
 from container_agent.storage.metadata import directory_node, name_text
 from container_agent.storage.walk import Components
 
-UNKNOWN = os.stat_result((stat.S_IFDIR | 0o755, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+# What is not known is that of root, from 1970.
+UNKNOWN = os.stat_result(
+    (stat.S_IFDIR | 0o755, 0, 0, 1, 0, 0, 0, 0, 0, 0), {"st_mtime_ns": 0, "st_ctime_ns": 0}
+)
 
 
 def directory_node_at(path: bytes, name: bytes) -> bytes | None:

@@ -1,0 +1,36 @@
+"""A repository to back up into."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from container_agent.repository.repository import Repository
+from container_agent.repository.stores import LocalStore
+from repositories import SECRET, reopen
+
+
+@pytest.fixture(scope="module")
+def shared_repository() -> Iterator[Repository]:
+    """One for all tests of a file, for those that only look at what they put there. In memory, as
+    properties over many trees flush it thousands of times."""
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with TemporaryDirectory(dir=memory) as above:
+        location = Path(above) / "repository"
+        Repository.create(LocalStore(str(location)), SECRET)
+        yield reopen(location)
+
+
+@pytest.fixture
+def location(tmp_path: Path) -> Path:
+    """A new repository."""
+    Repository.create(LocalStore(str(tmp_path / "repository")), SECRET)
+    return tmp_path / "repository"
+
+
+@pytest.fixture
+def repository(location: Path) -> Repository:
+    """The same, open."""
+    return reopen(location)
