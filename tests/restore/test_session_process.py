@@ -1,9 +1,15 @@
 """The session process, against a host agent over a real unix socket."""
 
+import os
 import resource
 from pathlib import Path
 
+import pytest
+
+from commands import PASSWORD
+from compare import describe, differences
 from container_agent.session.__main__ import OPEN_FILES
+from restore.restoring import SMALL_SLICES, backed_up, plan_for
 from restore.session_process import SESSION, TOKEN, session_process, until
 from sluicegate.v1 import outcome_pb2, slice_pb2
 
@@ -78,6 +84,67 @@ async def test_a_cancelled_session_answers_every_slice(tmp_path: Path):
         assert await session.exit_code() == 0
         reasons = [end.failure for end in session.agent.ends()]
         assert reasons in ([], [outcome_pb2.FAILURE_REASON_CANCELLED] * 2)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two folders, beside a repository that restic has made of them."""
+    place = tmp_path_factory.mktemp("session") / "tree"
+    for name in ("a", "b"):
+        (place / name).mkdir(parents=True)
+        (place / name / "file").write_bytes(name.encode() * 100_000)
+    backed_up(place, place.parent / "repository")
+    return place
+
+
+async def test_a_wrong_password_is_a_line_for_a_person(tree: Path, tmp_path: Path):
+    async with session_process(tmp_path) as session:
+        session.agent.start(tree.parent / "repository", b"no", [verify_slice(1), verify_slice(2)])
+        assert await session.exit_code() == 0
+        for end in session.agent.ends():
+            assert end.failure == outcome_pb2.FAILURE_REASON_WRONG_PASSWORD
+            assert "password" in end.message and "\n" not in end.message
+        assert len(session.agent.ends()) == 2
+
+
+async def test_a_session_restores_what_it_is_fed(tree: Path, tmp_path: Path):
+    plan = plan_for(tmp_path / "target")
+    crawl = slice_pb2.RestoreCrawlWork(plan=plan, start=slice_pb2.Position(), cutting=SMALL_SLICES)
+    opening = slice_pb2.Slice(slice_id="run:0", attempt=1, restore_crawl=crawl)
+    async with session_process(tmp_path) as session:
+        agent, repository = session.agent, tree.parent / "repository"
+        agent.start(repository, PASSWORD.encode(), [opening], drain=False)
+        await until(lambda: len(agent.ends()) == 1)
+        # The session holds the repository as long as it lives.
+        assert len(list((repository / "locks").iterdir())) == 1
+        cuts = [cut for o in agent.outcomes() for cut in o.cuts_made.cuts]
+        plan.snapshot = agent.ends()[0].result_id.hex()
+        assert {o.cuts_made.snapshot_id.hex() for o in agent.outcomes()} - {""} == {plan.snapshot}
+        work = slice_pb2.RestoreWork(plan=plan, span=cuts[0].span, range_bytes=1 << 20)
+        agent.feed([slice_pb2.Slice(slice_id="run:1", attempt=1, restore=work)])
+        last = slice_pb2.RestoreFinishWork(plan=plan, range_bytes=1 << 20)
+        agent.feed([slice_pb2.Slice(slice_id="run:close", attempt=1, restore_finish=last)])
+        agent.feed([verify_slice(9)])
+        agent.drain()
+        assert await session.exit_code() == 0
+        assert [end.message for end in agent.ends()] == [""] * 4
+        assert agent.ends()[1].counts.files == 2 and agent.ends()[3].counts.blobs > 2
+        assert list((repository / "locks").iterdir()) == []
+    restored = tmp_path / "target" / tree.relative_to("/")
+    assert differences(describe(tree), describe(restored)) == []
+
+
+async def test_a_session_that_hangs_is_heard_of_and_ends_with_its_host_agent(tmp_path: Path):
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "config").write_bytes(b"")
+    os.mkfifo(tmp_path / "keys" / "hangs")
+    async with session_process(tmp_path) as session:
+        session.agent.start(tmp_path, b"secret", [verify_slice(1)])
+        await until(lambda: len(session.agent.said("progress")) >= 3)
+        progress = session.agent.said("progress")[-1].progress
+        assert (progress.session_id, progress.slice_id, progress.attempt) == (SESSION, "run:1", 1)
+        await session.server.stop(0)
+        assert await session.exit_code(3.0) == 1
 
 
 async def test_a_session_may_open_as_many_files_as_a_deep_path_needs(tmp_path: Path):
