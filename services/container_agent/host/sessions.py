@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from container_agent.host.opened_keys import OpenedKeys
 from container_agent.host.relay import Relay, batches
 from container_agent.host.session import Container, Session
 from sluicegate.rpc.text import one_line
@@ -48,7 +49,7 @@ class Sessions:
     ) -> None:
         self._runtime = runtime
         self._socket = socket
-        self._password = password
+        self._keys = OpenedKeys(password, tasks)
         self._say = say
         self._tasks = tasks
         self._sessions: dict[str, Session] = {}
@@ -90,7 +91,11 @@ class Sessions:
         if session is None or session.started:
             return
         session.started = True
-        start = session_pb.SessionStart(work=work.work, password=self._password())
+        start = session_pb.SessionStart(
+            work=work.work,
+            password=self._keys.password(),
+            master_key=self._keys.known(work.work.repository.location),
+        )
         session.send(session_pb.RunResponse(start=start))
 
     def tell(self, session_id: str, command: session_pb.RunResponse) -> None:

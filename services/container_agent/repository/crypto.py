@@ -45,6 +45,11 @@ class MasterKey:
         encrypt = base64.b64decode(str(value["encrypt"]))
         return cls(encrypt, base64.b64decode(mac["k"]), base64.b64decode(mac["r"]))
 
+    @property
+    def secret(self) -> bytes:
+        """The 64 bytes that `of` makes the same key of."""
+        return self.encrypt + self.k + self.r
+
     def to_json(self) -> dict[str, dict[str, str] | str]:
         """The key as a key file holds it, before it is sealed."""
         k, r = (base64.b64encode(part).decode() for part in (self.k, self.r))

@@ -6,9 +6,10 @@ from contextlib import AbstractContextManager
 
 from container_agent.repository import documents, keys, locks
 from container_agent.repository.blobs import BlobKind
-from container_agent.repository.crypto import Sealer
+from container_agent.repository.crypto import MasterKey, Sealer
 from container_agent.repository.errors import (
     BlobMissing,
+    RepositoryDamaged,
     RepositoryExists,
     RepositoryMissing,
     RepositoryVersion,
@@ -49,14 +50,24 @@ class Repository:
         store.write("config", sealer.seal(json.dumps(config).encode()))
 
     @classmethod
-    def open(cls, store: Store, password: bytes) -> "Repository":
-        """Opens it. RepositoryMissing, WrongPassword, or RepositoryVersion for any but 2."""
+    def open(cls, store: Store, password: bytes, master_key: bytes = b"") -> "Repository":
+        """Opens it, by its master key where that is known, else by the password.
+
+        RepositoryMissing, WrongPassword, or RepositoryVersion for any but 2.
+        """
         if not store.exists("config"):
             raise RepositoryMissing(
                 f"No repository lies at {store}; make one with `sluicegate init`."
             )
-        sealer = Sealer(keys.open_key(store, password))
-        config = documents.parse(sealer.open(store.read("config")), "config")
+        sealed = store.read("config")
+        sealer = Sealer(MasterKey.of(master_key) if master_key else keys.open_key(store, password))
+        try:
+            opened = sealer.open(sealed)
+        except RepositoryDamaged:
+            # Another repository may have been made where the known one was.
+            sealer = Sealer(keys.open_key(store, password))
+            opened = sealer.open(sealed)
+        config = documents.parse(opened, "config")
         if config.get("version") != VERSION:
             raise RepositoryVersion(
                 f"The repository at {store} is of version {config.get('version')}; Sluicegate "

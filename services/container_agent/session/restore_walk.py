@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from container_agent.repository.errors import SnapshotUnknown
+from container_agent.repository.errors import BlobMissing, SnapshotUnknown
 from container_agent.repository.repository import Repository
 from container_agent.session.restore_entries import Entry, read_tree
 from container_agent.session.walking import components_of, place_of, stop_of
@@ -43,7 +43,12 @@ class Selection:
     def __init__(self, repository: Repository, plan: slice_pb2.RestorePlan) -> None:
         self._repository = repository
         self.snapshot = repository.find_snapshot(plan.snapshot)
-        self._above, self._entries = self._find(plan.include)
+        try:
+            self._above, self._entries = self._find(plan.include)
+        except BlobMissing:
+            # The snapshot may be younger than the index that this session has loaded.
+            repository.load_index()
+            self._above, self._entries = self._find(plan.include)
 
     def _find(self, include: bytes) -> tuple[Components, list[Entry]]:
         """The included path, also where it is meant from the backed up folder on."""

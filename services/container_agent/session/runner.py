@@ -131,7 +131,8 @@ class Runner:
             assert self._begin is not None
             location = self._begin.work.repository.location
             password = self._begin.password
-            self._work = Work(location, password, self._tracing, self._stopping, self._report)
+            key = self._begin.master_key
+            self._work = Work(location, password, key, self._tracing, self._stopping, self._report)
         return self._work.perform(slice_)
 
     def _report(self, cuts: outcome_pb2.CutsMade) -> None:

@@ -25,7 +25,7 @@ from sluicegate.v1 import outcome_pb2, slice_pb2
 PART_BYTES = 400 << 10
 CUTS_AT_ONCE = 256
 # Kinds that read what others have stored after this session opened the repository.
-LOOKING_AGAIN = frozenset(("seal", "restore_crawl", "restore", "restore_finish", "verify"))
+LOOKING_AGAIN = frozenset(("seal", "restore_crawl", "verify"))
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,9 @@ log = logging.getLogger(__name__)
 class OpenedOnce:
     """The repository of a session: opened for its first slice, held by a shared lock to its end."""
 
-    def __init__(self, location: str, password: bytes) -> None:
+    def __init__(self, location: str, password: bytes, master_key: bytes) -> None:
         self._location = location
+        self._master_key = master_key
         self._password = password
         self._repository: Repository | None = None
         self._failure: Exception | None = None
@@ -55,7 +56,7 @@ class OpenedOnce:
         return self._repository
 
     def _open(self) -> Repository:
-        repository = Repository.open(LocalStore(self._location), self._password)
+        repository = Repository.open(LocalStore(self._location), self._password, self._master_key)
         with ExitStack() as held:
             held.enter_context(repository.shared_lock())
             repository.load_index()
@@ -74,11 +75,12 @@ class Work:
         self,
         location: str,
         password: bytes,
+        master_key: bytes,
         tracing: Tracing,
         stopping: threading.Event,
         report: Callable[[outcome_pb2.CutsMade], None],
     ) -> None:
-        self._opened = OpenedOnce(location, password)
+        self._opened = OpenedOnce(location, password, master_key)
         self._tracing = tracing
         self._stopping = stopping
         self._report = report
