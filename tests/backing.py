@@ -4,11 +4,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from container_agent.repository.blobs import BlobKind
 from container_agent.repository.repository import Repository
+from container_agent.repository.trees import Node, decode_tree
 from container_agent.session.copy import copy
 from container_agent.session.crawl import crawl
 from container_agent.session.seal import seal
 from container_agent.session.tally import Tally
+from container_agent.session.walking import components_of
 from sluicegate.v1 import outcome_pb2, slice_pb2
 
 RANGE_BYTES = 1 << 20
@@ -119,3 +122,14 @@ def back_up(
     before_slice(len(cuts))
     backup.snapshot_id = sealed(source, records, repository, backup.sealed, backup_id, parent)
     return backup
+
+
+def asset_node(repository: Repository, snapshot_id: bytes, source: bytes) -> Node:
+    """The node of what was backed up; others may touch the directories above it meanwhile."""
+    tree_id: bytes | None = repository.find_snapshot(snapshot_id.hex()).tree
+    for name in components_of(source):
+        assert tree_id is not None
+        nodes = decode_tree(repository.read_blob(BlobKind.TREE, tree_id))
+        (node,) = (node for node in nodes if node.name == name)
+        tree_id = node.subtree
+    return node

@@ -1,6 +1,7 @@
 """A repository to back up into."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,11 +24,18 @@ def shared_repository() -> Iterator[Repository]:
         yield reopen(location)
 
 
+@pytest.fixture(scope="session")
+def empty_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new repository to copy: a password is slow to hash on purpose."""
+    location = tmp_path_factory.mktemp("empty") / "repository"
+    Repository.create(LocalStore(str(location)), SECRET)
+    return location
+
+
 @pytest.fixture
-def location(tmp_path: Path) -> Path:
+def location(tmp_path: Path, empty_repository: Path) -> Path:
     """A new repository."""
-    Repository.create(LocalStore(str(tmp_path / "repository")), SECRET)
-    return tmp_path / "repository"
+    return Path(shutil.copytree(empty_repository, tmp_path / "repository"))
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def source(tmp_path: Path) -> bytes:
     return bytes(tmp_path / "tree")
 
 
-def test_r12_what_many_slices_stored_is_restored_whole_by_restic(
+def test_r44_what_many_slices_stored_is_restored_whole_by_restic(
     source: bytes, location: Path, repository: Repository, tmp_path: Path
 ) -> None:
     done = back_up(source, repository, slice_bytes=2 * MIB, slice_files=17)
@@ -101,7 +101,9 @@ def test_nodes_are_encoded_as_the_repository_encodes_them(
     assert seen > 150
 
 
-def test_a_single_file_is_an_asset(location: Path, repository: Repository, tmp_path: Path) -> None:
+def test_r15_a_single_file_is_an_asset(
+    location: Path, repository: Repository, tmp_path: Path
+) -> None:
     file = bytes(tmp_path / "alone")
     write_file(file, 3 * MIB + 5, 1)
     done = back_up(file, repository, slice_bytes=MIB)

@@ -11,14 +11,14 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, given, settings
 
-from backing import RANGE_BYTES, copied, sealed
+from backing import RANGE_BYTES, asset_node, copied, sealed
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.repository import Repository
 from container_agent.repository.trees import Node, decode_tree
 from container_agent.session.crawl import entries
 from container_agent.session.records import read_record
 from container_agent.session.tally import Tally
-from container_agent.session.walking import components_of, place_of, position_of, stop_of
+from container_agent.session.walking import place_of, position_of, stop_of
 from container_agent.session.words import Event, Word, word_of_nothing
 from container_agent.storage.walk import Place
 from sluicegate.v1 import slice_pb2
@@ -103,17 +103,6 @@ def records_of(
     ]
 
 
-def asset_node(repository: Repository, snapshot_id: bytes, source: bytes) -> Node:
-    """The node of what was backed up; others may touch the directories above it meanwhile."""
-    tree_id: bytes | None = repository.find_snapshot(snapshot_id.hex()).tree
-    for name in components_of(source):
-        assert tree_id is not None
-        nodes = decode_tree(repository.read_blob(BlobKind.TREE, tree_id))
-        (node,) = (node for node in nodes if node.name == name)
-        tree_id = node.subtree
-    return node
-
-
 def no_directory(path: tuple[bytes, ...], empty: bool) -> None:
     """No directory is missing in a tree that nobody touches."""
     raise AssertionError(f"{path} is missing")
@@ -129,7 +118,7 @@ def joined(words: list[list[Event]]) -> list[Event]:
 
 @THROUGH
 @given(st.data())
-def test_r14_any_cuts_lead_to_the_root_of_one_slice(
+def test_r18_any_cuts_lead_to_the_root_of_one_slice(
     shared_repository: Repository, data: st.DataObject
 ) -> None:
     with source_of(data.draw(TREES)) as source:

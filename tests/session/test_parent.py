@@ -1,0 +1,100 @@
+"""The parent: what has not changed is taken over and not read."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from backing import asset_node, back_up, crawled
+from container_agent.repository.repository import Repository
+from container_agent.repository.snapshots import Snapshot
+from repositories import reopen
+from trees import make_tree, write_file
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> bytes:
+    """A tree with one of everything, and a file that is cut inside."""
+    make_tree(tmp_path / "tree", 60, large_bytes=4 * MIB)
+    return bytes(tmp_path / "tree")
+
+
+@pytest.mark.parametrize("slice_files", [7, 1000])
+def test_unchanged_files_are_not_read_again(
+    source: bytes, location: Path, repository: Repository, slice_files: int
+) -> None:
+    first = back_up(source, repository, backup_id="1", slice_files=slice_files)
+    assert first.parent_id == b""
+    write_file(source + b"/d00/e000/file-00007.dat", 5000, 99)
+    again = reopen(location)
+    second = back_up(source, again, backup_id="2", slice_files=slice_files, slice_bytes=MIB)
+    assert second.parent_id == first.snapshot_id
+    assert second.total("read_bytes") == 5000
+    assert second.total("files") == first.total("files")
+    assert second.total("unchanged_files") == first.total("files") - 1
+    parent = again.find_snapshot(second.snapshot_id.hex()).parent
+    assert parent == first.snapshot_id
+
+
+def test_a_backup_with_nothing_new_adds_no_tree_of_the_asset(
+    source: bytes, location: Path, repository: Repository
+) -> None:
+    first = back_up(source, repository, backup_id="1")
+    again = reopen(location)
+    second = back_up(source, again, backup_id="2", slice_files=9)
+    assert second.total("read_bytes") == 0
+    one, other = (asset_node(again, done.snapshot_id, source) for done in (first, second))
+    assert one == other
+
+
+@pytest.mark.parametrize("change", ["size", "mtime", "ctime", "inode"])
+def test_whatever_of_the_stamp_changes_the_file_is_read(
+    location: Path, repository: Repository, tmp_path: Path, change: str
+) -> None:
+    file = tmp_path / "tree" / "file"
+    file.parent.mkdir()
+    file.write_bytes(b"before")
+    os.utime(file, ns=(5, 5))
+    back_up(bytes(tmp_path / "tree"), repository, backup_id="1")
+    match change:
+        case "size":
+            file.write_bytes(b"after it")
+        case "mtime":
+            os.utime(file, ns=(6, 6))
+        case "ctime":
+            file.write_bytes(b"after!")
+        case "inode":
+            file.rename(tmp_path / "old")
+            file.write_bytes(b"after!")
+    if change != "mtime":
+        os.utime(file, ns=(5, 5))
+    second = back_up(bytes(tmp_path / "tree"), reopen(location), backup_id="2")
+    assert second.total("unchanged_files") == 0
+    assert second.total("read_bytes") == file.stat().st_size
+
+
+def test_a_file_is_read_when_its_blobs_are_gone(
+    location: Path, repository: Repository, tmp_path: Path
+) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").write_bytes(b"content")
+    back_up(bytes(tmp_path / "tree"), repository, backup_id="1")
+    for kept in (location / "index").iterdir():
+        kept.unlink()
+    second = back_up(bytes(tmp_path / "tree"), reopen(location), backup_id="2")
+    assert second.total("unchanged_files") == 0
+    assert second.total("read_bytes") == 7
+
+
+def test_the_parent_is_the_last_snapshot_of_the_same_path_and_host(
+    source: bytes, location: Path, repository: Repository
+) -> None:
+    first = back_up(source, repository, backup_id="1")
+    own = repository.find_snapshot(first.snapshot_id.hex())
+    later = own.time_ns + 10**12
+    for paths, hostname in (((os.fsdecode(source),), "another"), (("/another",), own.hostname)):
+        repository.save_snapshot(Snapshot(later, own.tree, paths, hostname))
+    _, parent = crawled(source, repository)
+    assert parent == first.snapshot_id
