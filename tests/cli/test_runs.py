@@ -125,7 +125,7 @@ async def test_json_is_an_object_a_line(data_manager):
 
 
 async def test_a_refusal_is_told(data_manager):
-    data_manager.runs.refusal = Refusal(Reason.TOO_MANY, "ten backups run already; wait for one")
+    data_manager.runs.refusal = Refusal(Reason.ASSET_BUSY, "ten backups run already; wait for one")
     code, _, said = await run(*backup(data_manager))
     assert code == 1
     assert said == "sluicegate: the data manager refuses: ten backups run already; wait for one\n"

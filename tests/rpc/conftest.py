@@ -32,7 +32,7 @@ class Proxies(pb_grpc.ProxyManagerServiceServicer):
 
     async def WatchCapacity(self, request, context):
         yield pb.WatchCapacityResponse(capacity=pb.CapacityResponse(sessions=1))
-        raise Refusal(Reason.TOO_MANY, "too many watchers", watchers="1")
+        raise Refusal(Reason.ASSET_BUSY, "too many watchers", watchers="1")
 
     async def Drain(self, request, context):
         self.seen.append(request.session_id)

@@ -63,7 +63,7 @@ async def test_a_stream_is_refused_after_what_it_said(service):
         async for response in service.stub.WatchCapacity(pb.WatchCapacityRequest()):
             said.append(response.capacity.sessions)
     assert said == [1]
-    assert caught.value.reason is Reason.TOO_MANY
+    assert caught.value.reason is Reason.ASSET_BUSY
     assert caught.value.metadata == {"watchers": "1"}
 
 
@@ -99,7 +99,7 @@ async def test_what_is_neither_passes_on(service):
 
 
 def test_a_reason_of_a_later_version_is_no_refusal_of_ours():
-    status = to_status(Refusal(Reason.TOO_MANY, "no"))
+    status = to_status(Refusal(Reason.ASSET_BUSY, "no"))
     info = error_details_pb2.ErrorInfo(domain="sluicegate", reason="FROM_THE_FUTURE")
     status.details[0].Pack(info)
     assert from_status(status) is None

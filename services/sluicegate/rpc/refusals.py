@@ -41,7 +41,6 @@ class Reason(StrEnum):
     HOST_SUPERSEDED = auto()
     SHUTTING_DOWN = auto()
     INVALID = auto()
-    TOO_MANY = auto()
 
 
 STATUS_CODES: dict[Reason, grpc.StatusCode] = {
@@ -56,7 +55,6 @@ STATUS_CODES: dict[Reason, grpc.StatusCode] = {
     Reason.HOST_SUPERSEDED: grpc.StatusCode.ABORTED,
     Reason.SHUTTING_DOWN: grpc.StatusCode.UNAVAILABLE,
     Reason.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
-    Reason.TOO_MANY: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 # A call that arrives while its server ends, or outlives the server's grace, comes back CANCELLED;
 # what the caller itself cancels raises asyncio.CancelledError instead.
