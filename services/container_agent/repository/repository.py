@@ -23,6 +23,7 @@ from container_agent.repository.verification import PackReport, verify_pack
 from container_agent.repository.writer import PackWriter
 
 VERSION = 2
+SNAPSHOT_ID_DIGITS = 64
 
 
 class Repository:
@@ -119,18 +120,19 @@ class Repository:
 
     def snapshots(self) -> list[Snapshot]:
         """All repository snapshots, oldest first."""
-        found = [
-            decode_snapshot(
-                documents.load(self._store, self._sealer, "snapshots", name), bytes.fromhex(name)
-            )
-            for name in self._store.names("snapshots")
-        ]
+        found = map(self._snapshot, self._store.names("snapshots"))
         return sorted(found, key=lambda snapshot: (snapshot.time_ns, snapshot.snapshot_id))
 
     def find_snapshot(self, name: str) -> Snapshot:
         """The newest for `latest`, else the one whose id begins so. SnapshotUnknown,
         SnapshotAmbiguous."""
+        if len(name) == SNAPSHOT_ID_DIGITS and self._store.exists(f"snapshots/{name}"):
+            return self._snapshot(name)
         return choose(self.snapshots(), name)
+
+    def _snapshot(self, name: str) -> Snapshot:
+        document = documents.load(self._store, self._sealer, "snapshots", name)
+        return decode_snapshot(document, bytes.fromhex(name))
 
     def save_snapshot(self, snapshot: Snapshot) -> bytes:
         """Writes a snapshot durably; its id. All that it refers to must be durable before."""
