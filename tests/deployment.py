@@ -24,7 +24,8 @@ def service(name: str, *arguments: object, env: Mapping[str, str]) -> Iterator[s
         yield line.split()[-1]
     finally:
         process.terminate()
-        assert process.wait(20) == 0, f"{name} did not end well when told to stop"
+        with process:
+            assert process.wait(20) == 0, f"{name} did not end well when told to stop"
 
 
 @contextmanager
