@@ -1,6 +1,7 @@
 """A backup as restic sees it: whole, restorable, and no different from its own."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from compare import describe, differences
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.repository import Repository
 from container_agent.repository.trees import decode_tree, encode_tree
+from repositories import reopen
 from trees import make_tree, write_file
 
 # Debian's restic knows no raw targets, and writes U+FFFD for what is no UTF-8.
@@ -39,25 +41,33 @@ def test_r44_what_many_slices_stored_is_restored_whole_by_restic(
     assert [line for line in found if not line.startswith(repr(RAW_TARGET))] == []
 
 
-def nodes_at(location: Path, tree_id: str) -> dict[str, dict[str, Any]]:
-    """The nodes of a tree as restic reads them, but for the device, which newer versions write for
-    hard links alone, and for targets, which newer versions write raw as well."""
-    nodes = json.loads(restic(location, "cat", "blob", tree_id))["nodes"]
+def nodes_at(repository: Repository, tree_id: str) -> dict[str, dict[str, Any]]:
+    """The nodes of a tree as they are stored, but for the device, which newer versions of restic
+    write for hard links alone, and for targets, which newer versions write raw as well."""
+    blob = repository.read_blob(BlobKind.TREE, bytes.fromhex(tree_id))
+    nodes = json.loads(blob)["nodes"]
     for node in nodes:
         node.pop("device_id", None)
         node.pop("linktarget_raw", None)
     return {node["name"]: node for node in nodes}
 
 
-def assert_same_trees(location: Path, one: str, other: str, large: list[str]) -> None:
+def asset_tree(repository: Repository, tree_id: str, source: bytes) -> str:
+    """The tree of the asset; others may touch the directories above it meanwhile."""
+    for name in os.fsdecode(source)[1:].split("/"):
+        tree_id = nodes_at(repository, tree_id)[name]["subtree"]
+    return tree_id
+
+
+def assert_same_trees(repository: Repository, one: str, other: str, large: list[str]) -> None:
     """Compares two trees node by node. What the other has as the content of larger files, which
     may be cut otherwise, goes to `large`."""
-    left, right = nodes_at(location, one), nodes_at(location, other)
+    left, right = nodes_at(repository, one), nodes_at(repository, other)
     assert left.keys() == right.keys()
     for name, node in left.items():
         twin = right[name]
         if node["type"] == "dir":
-            assert_same_trees(location, node.pop("subtree"), twin.pop("subtree"), large)
+            assert_same_trees(repository, node.pop("subtree"), twin.pop("subtree"), large)
         if node.get("size", 0) > 512 << 10:
             del node["content"]
             large += twin.pop("content")
@@ -70,13 +80,14 @@ def test_restic_stores_the_same_nodes_and_no_small_file_anew(
     back_up(source, repository, slice_files=40)
     before = data_blobs(location)
     restic(location, "backup", "--force", source)
-    snapshots = json.loads(restic(location, "snapshots", "--json"))
-    ours, theirs = (snapshot["id"] for snapshot in snapshots)
+    both = reopen(location)
+    ours, theirs = both.snapshots()
+    trees = [asset_tree(both, snapshot.tree.hex(), source) for snapshot in (ours, theirs)]
     # The only file above 512 KiB is cut into other blobs by another chunker.
-    large = []
-    assert_same_trees(location, *(snapshot["tree"] for snapshot in snapshots), large)
+    large: list[str] = []
+    assert_same_trees(both, trees[0], trees[1], large)
     assert data_blobs(location) - before <= set(large)
-    told = restic(location, "diff", ours, theirs)
+    told = restic(location, "diff", ours.snapshot_id.hex(), theirs.snapshot_id.hex())
     assert "Files:           0 new,     0 removed" in told
     assert "Others:          0 new,     0 removed" in told
 
@@ -104,15 +115,13 @@ def test_nodes_are_encoded_as_the_repository_encodes_them(
 def test_r15_a_single_file_is_an_asset(
     location: Path, repository: Repository, tmp_path: Path
 ) -> None:
-    file = bytes(tmp_path / "alone")
-    write_file(file, 3 * MIB + 5, 1)
-    done = back_up(file, repository, slice_bytes=MIB)
+    file = tmp_path / "alone"
+    write_file(bytes(file), 3 * MIB + 5, 1)
+    done = back_up(bytes(file), repository, slice_bytes=MIB)
     assert len(done.cuts) == 4
     restic(location, "check", "--read-data")
     restic(location, "restore", "latest", "--target", tmp_path / "out")
-    assert (tmp_path / "out" / str(tmp_path)[1:] / "alone").read_bytes() == Path(
-        str(tmp_path / "alone")
-    ).read_bytes()
+    assert Path(f"{tmp_path}/out{file}").read_bytes() == file.read_bytes()
 
 
 def test_an_empty_directory_is_an_asset(
