@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 from container_agent.repository.repository import Repository
 from container_agent.session.crawl import CUTS_AT_ONCE, TELL_SECONDS, Report
@@ -23,7 +24,8 @@ def restore_crawl(
     before anything is written.
     """
     selection = Selection(repository, work.plan)
-    Target(work.plan.target).close()
+    with closing(Target(work.plan.target)) as target:
+        target.check(selection.names())
     snapshot_id = selection.snapshot.snapshot_id
     start = place_of(work.start)
     waiting: list[outcome_pb2.Cut] = []

@@ -50,6 +50,10 @@ class Selection:
             repository.load_index()
             self._above, self._entries = self._find(plan.include)
 
+    def names(self) -> list[bytes]:
+        """What lies directly in a target when this is restored."""
+        return [self._above[0]] if self._above else [entry.name for entry in self._entries]
+
     def _find(self, include: bytes) -> tuple[Components, list[Entry]]:
         """The included path, also where it is meant from the backed up folder on."""
         wanted = components_of(include)

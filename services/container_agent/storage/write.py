@@ -8,7 +8,7 @@ nothing outside the target is touched, whatever the names say and whatever lies 
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from container_agent.storage.walk import Components
@@ -109,10 +109,18 @@ class Target:
     def __init__(
         self, path: bytes, leaving: Callable[[Components, int], None] = leave_alone
     ) -> None:
+        self._path = path
         self._root = open_root(path)
         self._leaving = leaving
         self._components: Components = ()
         self._open: list[int] = []
+
+    def check(self, names: Iterable[bytes]) -> None:
+        """TargetUnwritable when none of these can be made in it, and none is there already."""
+        if os.access(b".", os.W_OK | os.X_OK, dir_fd=self._root, effective_ids=True):
+            return
+        if not any(os.path.lexists(os.path.join(self._path, name)) for name in names):
+            raise TargetUnwritable(f"The target {os.fsdecode(self._path)} cannot be written.")
 
     def directory(self, components: Components) -> int:
         """A descriptor of the directory at that place; it stays the target's to close."""
