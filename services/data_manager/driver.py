@@ -90,6 +90,7 @@ class Driver:
         self, orchestrator: Orchestrator, ledger: Ledger, proxies: Proxies, spans: Spans
     ) -> None:
         self.watches = Watches(ledger)
+        self.ready = asyncio.Event()
         self.beginning = asyncio.Lock()
         self._orchestrator = orchestrator
         self._ledger = ledger
@@ -97,27 +98,26 @@ class Driver:
         self._spans = spans
         self._inbox: asyncio.Queue[Waiting] = asyncio.Queue(INBOX_EVENTS)
 
-    async def run(self) -> None:
-        """Decides, commits and does, until cancelled."""
+    async def run(self, found: events.Restarted) -> None:
+        """Goes on with what the database has; decides, commits and does, until cancelled."""
+        for run in found.runs:
+            self._spans.resume_run(run)
+        actions = await self._decide([(found, None)])
+        self.ready.set()
         async with asyncio.TaskGroup() as tasks:
+            # Not before: who listens says which sessions are believed to be alive.
             alive = self._orchestrator.sessions_alive
             tasks.create_task(self._proxies.listen(alive, self._take))
             while True:
-                happened = await self._next()
-                for action in await self._decide(happened):
+                for action in actions:
                     tasks.create_task(self._do(action))
+                actions = await self._decide(await self._next())
 
     async def submit(self, event: events.Event) -> None:
         """Has an event decided; returns when what follows is committed."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         await self._inbox.put((event, done))
         await done
-
-    async def resume(self, found: events.Restarted) -> None:
-        """Goes on with what the database has."""
-        for run in found.runs:
-            self._spans.resume_run(run)
-        await self.submit(found)
 
     async def begin(self, run_id: str, request: Request) -> Standing:
         """A new run, or the one of this id if it was asked for in the same words."""

@@ -35,6 +35,17 @@ def test_cuts_that_come_twice_count_once(talk):
     again = (events.Cut(span, 10, 1),)
     talk.tell(events.CutsMade(crawl.session_id, "b:0", 1, 0, again, b""))
     assert talk.disk.runs["b"].bodies == 3
+    assert talk.slice("b:0").state is SliceState.RUNNING
+
+
+def test_a_reservation_is_answered_once(talk):
+    talk.crawled("b", 8, streams=1)
+    [session] = talk.capacity(1)
+    talk.grant([session])
+    talk.answer([session], [])
+    talk.tell(events.ReservationUnanswered((session.session_id,)))
+    assert talk.slice("b:1").state is SliceState.RUNNING
+    assert talk.grant([session]) == []
 
 
 def test_a_result_of_an_old_attempt_changes_nothing(talk):

@@ -1,0 +1,294 @@
+"""Every method of DataManagerService over the wire, against a true proxy manager."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+
+from data_manager import __main__ as data_manager
+from fakes import ScriptedHost
+from otlp import receiving
+from proxy_manager import __main__ as proxy_manager
+from sluicegate.rpc.channel import connect
+from sluicegate.rpc.refusals import InvalidMessage, Reason, Refusal, understanding
+from sluicegate.rpc.tasks import beside
+from sluicegate.rpc.tracing import Tracing
+from sluicegate.v1 import data_manager_service_pb2 as pb
+from sluicegate.v1 import data_manager_service_pb2_grpc as pb_grpc
+from sluicegate.v1 import outcome_pb2, slice_pb2
+
+REPOSITORY = slice_pb2.Repository(location="/repo")
+ASSET = pb.Asset(asset_id="a", path=b"/data/\xff")
+
+
+class Client:
+    """A person at the data manager."""
+
+    def __init__(self, stub: pb_grpc.DataManagerServiceStub, host: ScriptedHost | None) -> None:
+        self.stub = stub
+        self.host = host
+
+    async def call(self, name: str, **fields: object):
+        with understanding():
+            return await getattr(self.stub, name)(getattr(pb, f"{name}Request")(**fields))
+
+    async def refused(self, name: str, **fields: object) -> Refusal:
+        with pytest.raises(Refusal) as refused:
+            await self.call(name, **fields)
+        return refused.value
+
+    async def watch(self, name: str, **fields: object) -> list:
+        with understanding():
+            return [
+                m async for m in getattr(self.stub, name)(getattr(pb, f"{name}Request")(**fields))
+            ]
+
+    async def backup(self, backup_id: str, asset_id: str = "a", **options: int) -> pb.Backup:
+        """Makes one and waits for its end."""
+        await self.call(
+            "CreateBackup", backup_id=backup_id, asset_id=asset_id, repository=REPOSITORY,
+            options=pb.BackupOptions(**options),
+        )  # fmt: skip
+        return (await self.watch("WatchBackup", backup_id=backup_id))[-1].backup
+
+
+@asynccontextmanager
+async def services(directory: Path, places: int = 4, cuts: int = 3) -> AsyncIterator[Client]:
+    """A data manager and a proxy manager; with no place there is no host."""
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        [proxies] = await enter(proxy_manager.running(proxy_manager.Settings(("127.0.0.1:0",))))
+        host = ScriptedHost(proxies, places, cuts) if places else None
+        if host:
+            await enter(beside(host.run()))
+            await asyncio.wait_for(host.attached.wait(), 10)
+        settings = data_manager.Settings(("127.0.0.1:0",), proxies, directory / "db")
+        [address] = await enter(data_manager.running(settings))
+        channel = await enter(connect(address, Tracing()))
+        yield Client(pb_grpc.DataManagerServiceStub(channel), host)
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    async with services(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def waiting(tmp_path: Path) -> AsyncIterator[Client]:
+    """Nothing ends, as there is no host."""
+    async with services(tmp_path, places=0) as made:
+        await made.call("CreateAsset", asset=ASSET)
+        yield made
+
+
+async def test_r15_assets_are_made_known_listed_and_forgotten(client: Client):
+    assert (await client.call("CreateAsset", asset=ASSET)).asset == ASSET
+    assert (await client.call("CreateAsset", asset=ASSET)).asset == ASSET
+    assert (await client.call("GetAsset", asset_id="a")).asset == ASSET
+    other = pb.Asset(asset_id="a", path=b"/other")
+    assert (await client.refused("CreateAsset", asset=other)).reason is Reason.ASSET_EXISTS
+    await client.call("DeleteAsset", asset_id="a")
+    assert (await client.refused("GetAsset", asset_id="a")).reason is Reason.ASSET_UNKNOWN
+    assert (await client.refused("DeleteAsset", asset_id="a")).reason is Reason.ASSET_UNKNOWN
+
+
+async def test_assets_come_in_pages(client: Client):
+    for number in range(5):
+        await client.call("CreateAsset", asset=pb.Asset(asset_id=f"a{number}", path=b"/x"))
+    pages, token = [], ""
+    while not pages or token:
+        page = await client.call("ListAssets", page_size=2, page_token=token)
+        token = page.next_page_token
+        pages.append([asset.asset_id for asset in page.assets])
+    assert pages == [["a0", "a1"], ["a2", "a3"], ["a4"]]
+
+
+async def test_a_page_is_never_larger_than_a_message(client: Client):
+    for number in range(300):
+        asset = pb.Asset(asset_id=f"a{number:03}", path=b"/" + b"x" * 4095)
+        await client.call("CreateAsset", asset=asset)
+    first = await client.call("ListAssets", page_size=1000)
+    rest = await client.call("ListAssets", page_size=1000, page_token=first.next_page_token)
+    assert len(first.assets) + len(rest.assets) == 300
+    assert first.next_page_token and not rest.next_page_token
+
+
+async def test_a_backup_is_watched_to_its_end(client: Client):
+    await client.call("CreateAsset", asset=ASSET)
+    backup = await client.backup("b", streams=2, slices_per_session=1)
+    assert backup.status.state == pb.RUN_STATE_SUCCEEDED
+    assert backup.snapshot_id == "72" * 32
+    assert backup.parent_snapshot_id == "70" * 32
+    assert backup.status.slices == pb.SliceCounts(done=5)
+    assert backup.status.crawled
+    assert (backup.status.total_bytes, backup.status.total_files) == (30, 3)
+    assert 1 <= backup.status.streams_peak <= 2
+    assert backup.options == pb.BackupOptions(
+        method=pb.METHOD_BATCH, streams=2, slices_per_session=1, slice_bytes=256 << 20,
+        slice_files=10_000, range_bytes=64 << 20,
+    )  # fmt: skip
+    assert (await client.call("GetBackup", backup_id="b")).backup == backup
+    assert (await client.call("ListBackups")).backups == [backup]
+    await client.call("CancelBackup", backup_id="b")
+
+
+async def test_sessions_get_what_the_contract_says(client: Client):
+    await client.call("CreateAsset", asset=ASSET)
+    await client.backup("b", slice_bytes=1 << 20)
+    works = {s.WhichOneof("work"): s for work in client.host.worked for s in work.slices}
+    assert works["crawl"].crawl.source == ASSET.path
+    assert works["crawl"].crawl.cutting.slice_bytes == 1 << 20
+    assert works["copy"].copy.parent_snapshot_id == "70" * 32
+    assert works["copy"].copy.span.start.path == b"0002"
+    assert not works["copy"].copy.span.HasField("stop")
+    assert works["seal"].seal.backup_id == "b"
+    assert [r.record_id for r in works["seal"].seal.records] == [b"r" * 32] * 3
+    assert not works["seal"].seal.partial
+    assert all(work.drain for work in client.host.worked)
+    assert {work.repository.location for work in client.host.worked} == {"/repo"}
+
+
+async def test_restore_and_verify(client: Client):
+    plan = slice_pb2.RestorePlan(snapshot="latest", target=b"/to", include=b"/x")
+    await client.call("CreateRestore", restore_id="r", repository=REPOSITORY, plan=plan)
+    last = (await client.watch("WatchRestore", restore_id="r"))[-1]
+    assert last.status.state == pb.RUN_STATE_SUCCEEDED
+    assert last.snapshot_id == "70" * 32
+    plans = {
+        s.WhichOneof("work"): getattr(s, s.WhichOneof("work")).plan.snapshot
+        for work in client.host.worked for s in work.slices
+    }  # fmt: skip
+    assert plans == {
+        "restore_crawl": "latest", "restore": "70" * 32, "restore_finish": "70" * 32,
+    }  # fmt: skip
+    await client.call("CreateVerify", verify_id="v", repository=REPOSITORY)
+    last = (await client.watch("WatchVerify", verify_id="v"))[-1]
+    assert last.status.state == pb.RUN_STATE_SUCCEEDED
+    assert last.status.counts.files == 1, "what a verify reads is its opening's"
+
+
+async def test_an_asset_is_busy_while_a_backup_of_it_runs(waiting: Client):
+    await waiting.call("CreateBackup", backup_id="b", asset_id="a", repository=REPOSITORY)
+    assert (await waiting.refused("DeleteAsset", asset_id="a")).reason is Reason.ASSET_BUSY
+    await waiting.call("CancelBackup", backup_id="b")
+    await waiting.call("DeleteAsset", asset_id="a")
+
+
+async def test_what_waits_is_cancelled_at_once(waiting: Client):
+    plan = slice_pb2.RestorePlan(snapshot="latest", target=b"/to")
+    await waiting.call("CreateBackup", backup_id="b", asset_id="a", repository=REPOSITORY)
+    await waiting.call("CreateRestore", restore_id="r", repository=REPOSITORY, plan=plan)
+    await waiting.call("CreateVerify", verify_id="v", repository=REPOSITORY)
+    listed = (await waiting.call("ListBackups")).backups
+    assert [backup.status.state for backup in listed] == [pb.RUN_STATE_RUNNING]
+    for kind, field in (
+        ("Backup", "backup_id"),
+        ("Restore", "restore_id"),
+        ("Verify", "verify_id"),
+    ):
+        run_id = field[0]
+        await waiting.call(f"Cancel{kind}", **{field: run_id})
+        last = (await waiting.watch(f"Watch{kind}", **{field: run_id}))[-1]
+        status = last.backup.status if kind == "Backup" else last.status
+        assert status.state == pb.RUN_STATE_CANCELLED
+        assert status.failure == outcome_pb2.FAILURE_REASON_UNSPECIFIED
+
+
+async def test_unknown_runs_and_runs_of_another_kind_are_refused(waiting: Client):
+    await waiting.call("CreateVerify", verify_id="v", repository=REPOSITORY)
+    for name, field in (
+        ("GetBackup", "backup_id"), ("CancelBackup", "backup_id"), ("CancelRestore", "restore_id"),
+    ):  # fmt: skip
+        for run_id in ("unknown", "v"):
+            refusal = await waiting.refused(name, **{field: run_id})
+            assert refusal.reason is Reason.RUN_UNKNOWN
+    with pytest.raises(Refusal) as refused:
+        await waiting.watch("WatchBackup", backup_id="unknown")
+    assert refused.value.reason is Reason.RUN_UNKNOWN
+
+
+async def test_the_same_id_in_other_words_is_refused(waiting: Client):
+    same = {"backup_id": "b", "asset_id": "a", "repository": REPOSITORY}
+    first = await waiting.call("CreateBackup", **same)
+    again = await waiting.call("CreateBackup", **same, options=pb.BackupOptions(streams=4))
+    assert again.backup.status.start_time_ns == first.backup.status.start_time_ns
+    other = await waiting.refused("CreateBackup", **same, options=pb.BackupOptions(streams=5))
+    assert other.reason is Reason.BACKUP_EXISTS
+    assert "choose another id" in other.message
+    verify = await waiting.refused("CreateVerify", verify_id="b", repository=REPOSITORY)
+    assert verify.reason is Reason.BACKUP_EXISTS
+
+
+async def test_what_cannot_be_is_said_field_by_field(waiting: Client):
+    same = {"backup_id": "b", "asset_id": "a", "repository": REPOSITORY}
+    refusal = await waiting.refused("CreateBackup", **same, options=pb.BackupOptions(slice_bytes=9))
+    assert isinstance(refusal, InvalidMessage)
+    assert refusal.fields[0][0] == "options.slice_bytes"
+    unknown = await waiting.refused("CreateBackup", **{**same, "asset_id": "nobody"})
+    assert unknown.reason is Reason.ASSET_UNKNOWN
+    for token in ("x", "1", "-1:b", "9" * 40 + ":b"):
+        refusal = await waiting.refused("ListBackups", page_token=token)
+        assert refusal.reason is Reason.INVALID
+
+
+async def test_backups_come_newest_first_in_pages(waiting: Client):
+    for number in range(5):
+        await waiting.call(
+            "CreateBackup", backup_id=f"b{number}", asset_id="a", repository=REPOSITORY
+        )
+    pages, token = [], ""
+    while not pages or token:
+        page = await waiting.call("ListBackups", page_size=2, page_token=token)
+        token = page.next_page_token
+        pages.append([backup.backup_id for backup in page.backups])
+    assert pages == [["b4", "b3"], ["b2", "b1"], ["b0"]]
+
+
+async def test_a_watch_begins_at_once_and_is_told_when_the_service_ends(tmp_path: Path):
+    async with services(tmp_path, places=0) as client:
+        await client.call("CreateAsset", asset=ASSET)
+        await client.call("CreateBackup", backup_id="b", asset_id="a", repository=REPOSITORY)
+        call = client.stub.WatchBackup(pb.WatchBackupRequest(backup_id="b"))
+        first = await call.read()
+        assert first.backup.status.state == pb.RUN_STATE_RUNNING
+        reading = asyncio.ensure_future(call.read())
+    with pytest.raises((grpc.aio.AioRpcError, asyncio.CancelledError)):
+        await reading
+
+
+async def test_a_restart_remembers_what_was_asked_for(tmp_path: Path):
+    async with services(tmp_path, places=0) as client:
+        await client.call("CreateAsset", asset=ASSET)
+        await client.call("CreateBackup", backup_id="b", asset_id="a", repository=REPOSITORY)
+    async with services(tmp_path) as client:
+        last = (await client.watch("WatchBackup", backup_id="b"))[-1]
+        assert last.backup.status.state == pb.RUN_STATE_SUCCEEDED
+
+
+async def test_one_trace_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with receiving() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
+        async with services(tmp_path) as client:
+            await client.call("CreateAsset", asset=ASSET)
+            await client.backup("b", slices_per_session=1)
+            parents = {s.traceparent for work in client.host.worked for s in work.slices}
+        [root] = receiver.named("backup")
+        sessions = receiver.named("session")
+        assert len(sessions) == 5
+        assert {span.trace_id for span in sessions} == {root.trace_id}
+        assert {span.parent_id for span in sessions} == {root.span_id}
+        assert {parent.split("-")[2] for parent in parents} == {s.span_id for s in sessions}
+        reserves = receiver.named("reserve")
+        assert reserves and {span.parent_id for span in reserves} == {root.span_id}
+        assert not root.failed
+
+
+async def test_a_database_that_cannot_be_used_is_said(tmp_path: Path):
+    settings = data_manager.Settings(("127.0.0.1:0",), "127.0.0.1:1", tmp_path / "no" / "db")
+    with pytest.raises(data_manager.DatabaseUnusable, match="No such file or directory"):
+        async with data_manager.running(settings):
+            pass
