@@ -1,49 +1,84 @@
 """The parent repository snapshot, walked in step with the live tree."""
 
+import json
 import os
+import re
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.errors import BlobMissing, RepositoryDamaged, SnapshotUnknown
+from container_agent.repository.quoting import unquote
 from container_agent.repository.repository import Repository
-from container_agent.repository.trees import Node, decode_tree, encode_attributes
+from container_agent.repository.trees import Node, decode_node, encode_attributes
 from container_agent.session.content import Content
 from container_agent.storage.metadata import Attributes
 from container_agent.storage.walk import Components
 
-Nodes = dict[bytes, Node]
+# Where a node begins. Within strings quotes are escaped, and attributes have values, not types.
+NODE = re.compile(r'\{"name":("(?:[^"\\]|\\.)*"),"type":')
+DECODER = json.JSONDecoder()
 
 
 class ParentDirectory:
-    """A directory as the parent has it; loaded when something is looked up in it."""
+    """A directory as the parent has it: loaded when something is looked up in it, and gone through
+    once, in step with the walk. Names must be asked for in byte order."""
 
-    __slots__ = ("_nodes", "_repository", "_tree_id")
+    __slots__ = ("_name", "_nodes", "_repository", "_start", "_tree", "_tree_id")
 
     def __init__(self, repository: Repository, tree_id: bytes | None) -> None:
         self._repository = repository
         self._tree_id = tree_id
-        self._nodes: Nodes | None = {} if tree_id is None else None
+        self._tree = ""
+        # The node that is next, and those after it.
+        self._name: bytes | None = b""
+        self._start = 0
+        self._nodes: Iterator[re.Match[str]] | None = None
 
     def get(self, name: bytes) -> Node | None:
         """What the parent has by that name."""
         if self._nodes is None:
-            self._nodes = self._load()
-        return self._nodes.get(name)
+            self._tree = self._load()
+            self._nodes = NODE.finditer(self._tree)
+            self._advance(self._nodes)
+        while self._name is not None and self._name < name:
+            self._advance(self._nodes)
+        return self._decode() if self._name == name else None
 
     def below(self, name: bytes) -> "ParentDirectory":
         """A directory in this one; an empty one when there is none of that name."""
         node = self.get(name)
         return ParentDirectory(self._repository, node.subtree if node is not None else None)
 
-    def _load(self) -> Nodes:
+    def _load(self) -> str:
         """A tree that is damaged or gone only means that more must be read."""
-        assert self._tree_id is not None
+        if self._tree_id is None:
+            return ""
         try:
-            tree = self._repository.read_blob(BlobKind.TREE, self._tree_id)
-            return {node.name: node for node in decode_tree(tree)}
-        except (BlobMissing, RepositoryDamaged):
-            return {}
+            return self._repository.read_blob(BlobKind.TREE, self._tree_id).decode()
+        except (BlobMissing, RepositoryDamaged, UnicodeError):
+            return ""
+
+    def _advance(self, nodes: Iterator[re.Match[str]]) -> None:
+        found = next(nodes, None)
+        if found is None:
+            self._name = None
+            return
+        quoted = found[1]
+        self._name = quoted[1:-1].encode()
+        if "\\" in quoted:
+            try:
+                self._name = unquote(json.loads(quoted))
+            except ValueError:
+                self._name = b""
+        self._start = found.start()
+
+    def _decode(self) -> Node | None:
+        try:
+            return decode_node(DECODER.raw_decode(self._tree, self._start)[0])
+        except (ValueError, KeyError, TypeError):
+            return None
 
 
 class ParentSystem(ParentDirectory):
