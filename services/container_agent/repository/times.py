@@ -7,7 +7,7 @@ from functools import lru_cache
 
 SECOND_NS = 1_000_000_000
 TIME = re.compile(
-    r"(\d{4,})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:Z|([+-])(\d\d):(\d\d))"
+    r"(\d{4,}-\d\d-\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:Z|([+-])(\d\d):(\d\d))"
 )
 
 
@@ -39,9 +39,16 @@ def parse_time(text: str) -> int:
     found = TIME.fullmatch(text)
     if found is None:
         raise ValueError(f"no time: {text[:50]!r}")
-    year, month, day, hour, minute, second = map(int, found.groups()[:6])
-    total = calendar.timegm((year, month, day, hour, minute, second))
-    if found[8]:
-        shift = int(found[9]) * 3600 + int(found[10]) * 60
-        total += shift if found[8] == "-" else -shift
-    return total * SECOND_NS + int((found[7] or "0").ljust(9, "0"))
+    date, hour, minute, second, fraction, sign, zone_hour, zone_minute = found.groups()
+    total = day_start(date) + int(hour) * 3600 + int(minute) * 60 + int(second)
+    if sign:
+        shift = int(zone_hour) * 3600 + int(zone_minute) * 60
+        total += shift if sign == "-" else -shift
+    return total * SECOND_NS + int((fraction or "0").ljust(9, "0"))
+
+
+@lru_cache(maxsize=4096)
+def day_start(date: str) -> int:
+    """The second with which a day begins; ValueError where there is no such day."""
+    year, month, day = map(int, date.split("-"))
+    return calendar.timegm((year, month, day, 0, 0, 0))
