@@ -1,6 +1,8 @@
 """Trees that change or deny themselves while they are backed up: what cannot be read is listed."""
 
+import errno
 import os
+import random
 import resource
 import shutil
 import stat
@@ -17,11 +19,12 @@ from commands import restic
 from compare import describe
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.repository import Repository
+from container_agent.repository.stores import LocalStore
 from container_agent.repository.trees import decode_tree
 from container_agent.session.tally import Stopped, Tally
 from container_agent.session.walking import SourceLost
 from container_agent.storage.walk import OPEN_MAX
-from repositories import reopen
+from repositories import SECRET, reopen
 from sluicegate.v1 import outcome_pb2, slice_pb2
 from trees import write_file
 
@@ -359,3 +362,25 @@ def test_pipes_sockets_and_devices_are_nodes(tmp_path: Path, repository: Reposit
     nodes = decode_tree(repository.read_blob(BlobKind.TREE, subtree))
     assert {node.name: node.type for node in nodes} == expected
     assert done.total("others") == len(expected)
+
+
+class FailingStore(LocalStore):
+    """Backup storage that has a fault whenever a pack is written."""
+
+    def write(self, name: str, data: bytes) -> None:
+        if name.startswith("data/"):
+            raise OSError(errno.EIO, "backup storage has a fault")
+        super().write(name, data)
+
+
+@pytest.mark.parametrize("size", [5000, 60 * MIB])
+def test_a_fault_of_backup_storage_is_not_taken_for_one_of_a_file(
+    location: Path, tmp_path: Path, size: int
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(random.Random(1).randbytes(size))
+    repository = Repository.open(FailingStore(str(location)), SECRET)
+    tally = Tally()
+    with pytest.raises(OSError, match="backup storage has a fault"):
+        copied(bytes(file), slice_pb2.Span(start=slice_pb2.Position()), repository, tally)
+    assert not tally.unread

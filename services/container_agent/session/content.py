@@ -18,6 +18,14 @@ TRIES = 3
 MAY_PASS = frozenset((errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN))
 
 
+class NotStored(Exception):
+    """Backup storage failed, with `error`. It must not be taken for a fault of the file."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class Content(NamedTuple):
     """Bytes of a file as they were read: their blobs, and the file as it was before."""
 
@@ -38,7 +46,8 @@ class ContentReader:
 
     def read(self, directory: int, name: bytes, first: int = 0, last: int | None = None) -> Content:
         """The bytes from `first` to `last`, or to the end. A file that changes meanwhile is read
-        anew, and at last kept as it was read. OSError when it cannot be read."""
+        anew, and at last kept as it was read. OSError when it cannot be read, NotStored when it
+        cannot be written."""
         tries = TRIES
         while True:
             tries -= 1
@@ -86,5 +95,8 @@ class ContentReader:
 
     def _store(self, data: bytes) -> str:
         digest = sha256(data)
-        self._put(BlobKind.DATA, digest.digest(), data)
+        try:
+            self._put(BlobKind.DATA, digest.digest(), data)
+        except OSError as error:
+            raise NotStored(error) from error
         return digest.hexdigest()

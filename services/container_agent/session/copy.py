@@ -9,7 +9,7 @@ from hashlib import sha256
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.repository import Repository
 from container_agent.repository.writer import PackWriter
-from container_agent.session.content import Content, ContentReader
+from container_agent.session.content import Content, ContentReader, NotStored
 from container_agent.session.directories import Directories
 from container_agent.session.parents import ParentFiles, parent_of
 from container_agent.session.records import RecordWriter
@@ -59,7 +59,10 @@ def copy(work: slice_pb2.CopyWork, repository: Repository, tally: Tally) -> byte
     """
     with closing(repository.writer()) as writer:
         copying = Copying(work, repository, writer, tally)
-        record_id = copying.run()
+        try:
+            record_id = copying.run()
+        except NotStored as failure:
+            raise failure.error from failure
         if tally.unread_count:
             check_root(work.source)
         writer.flush()
@@ -192,12 +195,11 @@ class Copying:
         self, directory: Directory, name: bytes, first: int, last: int | None
     ) -> Content | None:
         """The content of a file, from the parent or as read; None when it could not be."""
-        descriptor = directory.descriptor
+        descriptor, content = directory.descriptor, None
+        known = self._parents[-1].get(self._label(directory, name))
         try:
             if descriptor == CLOSED:
                 raise FileNotFoundError(errno.ENOENT, "its directory has vanished")
-            content = None
-            known = self._parents[-1].get(self._label(directory, name))
             if known is not None:
                 status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
                 content = self._parent_files.unchanged(known, status, first, last)
