@@ -73,6 +73,7 @@ def test_a_name_that_is_more_than_a_name_is_damage(forged, target, outside, name
     repository = forged.snapshot(forged.directory(b"d", forged.file(name)))
     with pytest.raises(RepositoryDamaged, match="impossible name"):
         cuts_of(repository, plan_for(target))
+    repository = forged.snapshot(forged.directory(b"d", forged.file(name, inode=7, links=2)))
     with pytest.raises(RepositoryDamaged, match="impossible name"):
         finish(repository, plan_for(target))
 

@@ -3,7 +3,7 @@
 import os
 
 from container_agent.repository.repository import Repository
-from container_agent.session.restore_entries import Entry
+from container_agent.session.restore_entries import Entry, small_files_alone
 from container_agent.session.restore_files import FileRestorer
 from container_agent.session.restore_walk import Selection
 from container_agent.session.tally import Tally
@@ -35,7 +35,7 @@ class Finish:
     ) -> None:
         self._range_bytes = work.range_bytes
         self._tally = tally
-        self._selection = Selection(repository, work.plan)
+        self._selection = Selection(repository, work.plan, self._needless)
         self._target = Target(work.plan.target, self._leave)
         self._files = FileRestorer(repository, self._target, tally)
         # The nodes of the directories that are open; of each hard-linked file that has names to
@@ -54,6 +54,9 @@ class Finish:
             elif entry.is_file and entry.size > self._range_bytes:
                 self._files.finish_large(above, entry)
         self._target.leave_all()
+
+    def _needless(self, tree: bytes) -> bool:
+        return small_files_alone(tree, self._range_bytes)
 
     def _enter(self, path: Components, entry: Entry) -> None:
         try:

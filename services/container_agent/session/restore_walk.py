@@ -1,12 +1,12 @@
 """Walks a repository snapshot: depth-first, names in byte order, from one place to another."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from container_agent.repository.errors import BlobMissing, SnapshotUnknown
 from container_agent.repository.repository import Repository
-from container_agent.session.restore_entries import Entry, read_tree
+from container_agent.session.restore_entries import Entry, never, read_tree
 from container_agent.session.walking import components_of, place_of, stop_of
 from container_agent.storage.walk import Components, Place
 from sluicegate.rpc.text import printable
@@ -40,8 +40,14 @@ EVERYTHING = Reach()
 class Selection:
     """What of a snapshot is restored: all of it, or one path and what lies below."""
 
-    def __init__(self, repository: Repository, plan: slice_pb2.RestorePlan) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        plan: slice_pb2.RestorePlan,
+        needless: Callable[[bytes], bool] = never,
+    ) -> None:
         self._repository = repository
+        self._needless = needless
         self.snapshot = repository.find_snapshot(plan.snapshot)
         try:
             self._above, self._entries = self._find(plan.include)
@@ -96,7 +102,8 @@ class Selection:
                 elif path != start[: len(path)]:
                     continue
                 if entry.is_directory:
-                    stack.append((path, iter(read_tree(self._repository, entry.subtree()))))
+                    below = read_tree(self._repository, entry.subtree(), self._needless)
+                    stack.append((path, iter(below)))
                     break
             else:
                 stack.pop()

@@ -1,0 +1,50 @@
+"""What a tree's blob tells without being taken apart."""
+
+import stat
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from container_agent.repository.trees import Node, encode_tree
+from container_agent.session.restore_entries import Entry, mode_of, small_files_alone
+
+RANGE_BYTES = 1 << 20
+
+NODES = st.builds(
+    Node,
+    name=st.binary(min_size=1, max_size=9)
+    | st.sampled_from([b'},{"name":"', b'"links":1,', b'"type":"dir"', b'x"type":"file"']),
+    type=st.sampled_from(["file", "file", "file", "dir", "symlink"]),
+    links=st.sampled_from([0, 1, 1, 1, 2, 11]),
+    size=st.sampled_from([0, 5, RANGE_BYTES, RANGE_BYTES + 1, RANGE_BYTES * 30]),
+    user=st.sampled_from(["", '"links":1,', '"type":"file"']),
+    linktarget=st.sampled_from([b"", b'"type":"file","links":1,']),
+)
+
+
+@given(st.lists(NODES, max_size=6))
+def test_a_tree_is_passed_over_only_when_nothing_in_it_is_for_the_finish(nodes):
+    if small_files_alone(encode_tree(nodes), RANGE_BYTES):
+        for node in nodes:
+            assert (node.type, node.links) == ("file", 1) and node.size <= RANGE_BYTES
+
+
+def test_a_tree_of_small_files_is_passed_over():
+    nodes = [Node(b"%d" % n, "file", 0o644, size=9, links=1, content=()) for n in range(5)]
+    assert small_files_alone(encode_tree(nodes), RANGE_BYTES)
+
+
+def test_modes_are_those_of_chmod():
+    for mode in (0, 0o644, 0o777):
+        assert mode_of(mode | 1 << 31) == mode
+    assert mode_of(0o755 | 1 << 23) == 0o755 | stat.S_ISUID
+    assert mode_of(0o755 | 1 << 22) == 0o755 | stat.S_ISGID
+    assert mode_of(0o777 | 1 << 31 | 1 << 20) == 0o777 | stat.S_ISVTX
+
+
+def test_only_files_with_an_inode_and_other_names_are_hard_linked():
+    def linked(**told) -> bool:
+        return Entry(b"a", {"type": "file", "inode": 5, "links": 2} | told).is_hard_linked
+
+    assert linked()
+    assert not linked(links=1) and not linked(inode=0) and not linked(type="symlink")
