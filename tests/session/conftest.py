@@ -1,4 +1,4 @@
-"""A repository to back up into."""
+"""Repositories to back up into, and a small tree."""
 
 import os
 import shutil
@@ -11,6 +11,7 @@ import pytest
 from container_agent.repository.repository import Repository
 from container_agent.repository.stores import LocalStore
 from repositories import SECRET, reopen
+from trees import write_file
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +43,15 @@ def location(tmp_path: Path, empty_repository: Path) -> Path:
 def repository(location: Path) -> Repository:
     """The same, open."""
     return reopen(location)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A small tree: a, d/x, d/y, e/f/g, large, z."""
+    root = tmp_path / "tree"
+    (root / "d").mkdir(parents=True)
+    (root / "e" / "f").mkdir(parents=True)
+    for name in ("a", "d/x", "d/y", "e/f/g", "z"):
+        write_file(bytes(root / name), 2000, len(name))
+    write_file(bytes(root / "large"), (3 << 20) + 100, 5)
+    return root
