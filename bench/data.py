@@ -7,6 +7,7 @@ from pathlib import Path
 
 GIB = 1 << 30
 WORDS = 20_000
+PHRASES = 500_000
 SMALL_FILES = 50_000
 
 
@@ -20,15 +21,17 @@ def random_bytes(root: Path) -> None:
 
 
 def text(root: Path) -> None:
-    """1 GiB of words, drawn as a language draws them, in four files."""
+    """1 GiB of words, drawn as a language draws them, four at a time, in four files."""
     rng = random.Random(2)
     words = ["".join(rng.choices("etaoinshrdlu", k=rng.randint(2, 11))) for _ in range(WORDS)]
     weights = [1 / rank for rank in range(1, WORDS + 1)]
+    drawn = iter(rng.choices(words, weights, k=4 * PHRASES))
+    phrases = [" ".join(four) + " " for four in zip(drawn, drawn, drawn, drawn, strict=True)]
     for number in range(4):
         left = GIB // 4
         with open(root / f"text-{number}", "wb") as file:
             while left:
-                page = " ".join(rng.choices(words, weights, k=200_000)).encode()[:left]
+                page = "".join(rng.choices(phrases, k=50_000)).encode()[:left]
                 left -= file.write(page)
 
 

@@ -69,7 +69,7 @@ class Store:
             await self._writer.execute(QUERIES["set_identity"], values)
         [row] = await self._read("identity")
         if row["version"] != VERSION:
-            message = f"its version is {row['version']}, this program knows version {VERSION}"
+            message = f"the database is of version {row['version']}, this program knows {VERSION}"
             raise DatabaseUnusable(message)
         return str(row["data_manager_id"])
 

@@ -178,6 +178,14 @@ def test_r37_one_reservation_names_all_sessions(talk):
     assert len(reserve.sessions) == 5
 
 
+def test_r37_one_reservation_names_no_more_than_a_message_may(talk):
+    talk.crawled("a b", 900, streams=1_000, slices_per_session=1)
+    first = talk.capacity(24_000)
+    assert len(first) == 1_000
+    talk.grant(first)
+    assert len(talk.capacity(24_000)) == 800
+
+
 @pytest.mark.parametrize("granted", [0, 1, 2, 3])
 def test_r38_none_some_or_all_are_granted(talk, granted):
     talk.crawled("b", 24, streams=3)
@@ -294,9 +302,15 @@ def test_r52_worked_example_b(talk):
 
 
 def test_the_last_slices_are_spread_over_all_streams():
-    assert session_sizes(5, 4, 8) == [2, 1, 1, 1]
-    assert session_sizes(40, 4, 8) == [8, 8, 8, 8]
-    assert session_sizes(31, 4, 8) == [8, 8, 8, 7]
+    assert session_sizes(5, 4, 8, running=0) == [2, 1, 1, 1]
+    assert session_sizes(40, 4, 8, running=0) == [8, 8, 8, 8]
+    assert session_sizes(31, 4, 8, running=0) == [8, 8, 8, 7]
+
+
+def test_r96_streams_that_are_busy_find_their_share_when_they_end():
+    assert session_sizes(4, 1, 8, running=1) == [2]
+    assert session_sizes(80, 1, 8, running=3) == [8]
+    assert session_sizes(1, 1, 8, running=3) == [1]
 
 
 def test_verify_has_one_slice_and_restore_three_kinds(talk):

@@ -248,9 +248,10 @@ def test_cancel_stops_sessions_and_ends_when_they_have(talk):
 def test_cancel_while_reserving_releases_what_is_granted(talk):
     talk.crawled("b", 16, streams=2)
     sessions = talk.capacity(2)
-    talk.tell(events.CancelAsked("b"))
-    assert talk.answer(sessions, sessions[:1]) == [Release((sessions[0].session_id,))]
+    asked = talk.tell(events.CancelAsked("b"))
+    assert asked == [Release((session.session_id,)) for session in sessions]
     assert talk.state("b") is RunState.CANCELLED
+    assert talk.answer(sessions, sessions[:1]) == [Release((sessions[0].session_id,))]
 
 
 def test_a_cancelled_run_whose_sessions_never_answer_ends_all_the_same(talk):

@@ -38,7 +38,14 @@ def allot(places: int, waiting: Iterable[Waiting]) -> dict[str, int]:
     return allotted
 
 
-def session_sizes(slices: int, sessions: int, slices_per_session: int) -> list[int]:
-    """How many slices each session gets: full ones while there are enough, else spread evenly."""
-    least, more = divmod(min(slices, sessions * slices_per_session), sessions)
+def session_sizes(slices: int, sessions: int, slices_per_session: int, running: int) -> list[int]:
+    """How many slices each session gets: full ones while there are enough, else spread evenly.
+
+    What is spread is left in part for the streams of the run that are busy now, so that none of
+    them finds the queue empty while another has several slices before it (R96).
+    """
+    if slices >= sessions * slices_per_session:
+        return [slices_per_session] * sessions
+    share = -(-slices // (sessions + running))
+    least, more = divmod(min(slices, sessions * share), sessions)
     return [least + (number < more) for number in range(sessions)]

@@ -1,6 +1,6 @@
 """The one that decides: an event and the time in, effects out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import assert_never
 
 from data_manager.core import events, outcomes, rounds, runs
@@ -34,8 +34,10 @@ class Orchestrator:
 
     def wake_time(self) -> float:
         """When time passing will make a difference, if nothing else happens first."""
-        stops = (live.stop_by for live in self.state.lives.values() if live.stop_by is not None)
-        return min(self.state.reconcile_time, *_or_never(stops), *_or_never(self._rounds()))
+        state = self.state
+        stops = (live.stop_by for live in state.lives.values() if live.stop_by is not None)
+        waits = () if state.asking else rounds.wake_times(state)
+        return min(state.reconcile_time, *stops, *waits)
 
     def standing(self, run_id: str) -> Standing | None:
         """How a run stands; None when it is over or unknown."""
@@ -50,12 +52,13 @@ class Orchestrator:
             if session.state is not SessionState.RESERVING
         ]
 
+    def __len__(self) -> int:
+        """How many runs are not over."""
+        return len(self.state.lives)
+
     def uses(self, asset_id: str) -> bool:
         """True while a run is over an asset."""
         return any(live.run.request.asset_id == asset_id for live in self.state.lives.values())
-
-    def _rounds(self) -> Iterable[float]:
-        return () if self.state.asking else rounds.wake_times(self.state)
 
     def _decide(self, event: events.Event) -> None:
         state = self.state
@@ -114,7 +117,3 @@ class Orchestrator:
             for session_id in sorted(state.unanswered & live.sessions.keys()):
                 state.unanswered.discard(session_id)
                 rounds.initiate(state, live, live.sessions[session_id])
-
-
-def _or_never(times: Iterable[float]) -> Iterable[float]:
-    return (min(times, default=float("inf")),)

@@ -21,6 +21,8 @@ from data_manager.core.state import FIRST_DELAY_SECONDS, Live, State
 # What a session is given travels in one message of at most 1 MiB.
 SESSION_BYTES = 800 << 10
 SLICE_BYTES = 600
+# So many one request may name; the next round takes the next.
+RESERVED_AT_ONCE = 1_000
 
 
 def begin_round(state: State) -> None:
@@ -50,7 +52,8 @@ def capacity_reported(state: State, places: int) -> None:
         for session in live.sessions.values()
     )
     wanting = [live for live in state.lives.values() if _wants(state, live)]
-    allotted = allot(max(0, places - asked_for), map(_waiting, wanting))
+    places = min(places - asked_for, RESERVED_AT_ONCE)
+    allotted = allot(max(0, places), map(_waiting, wanting))
     sessions: list[Session] = []
     for live in wanting:
         if count := allotted.get(live.run.run_id):
@@ -77,12 +80,7 @@ def reservation_answered(state: State, event: ReservationAnswered) -> None:
             declined.append(session_id)
         elif (live := state.live_of_session(session_id)) is None:
             unused.append(session_id)
-        elif live.sessions[session_id].state is not SessionState.RESERVING:
-            continue  # this answer came before
-        elif live.run.stopping:
-            unused.append(session_id)
-            state.drop_session(live, session_id)
-        else:
+        elif live.sessions[session_id].state is SessionState.RESERVING:
             _begin_session(state, live, live.sessions[session_id])
     _decline(state, declined)
     if unused:
@@ -159,7 +157,8 @@ def _compose(state: State, live: Live, count: int) -> Iterator[Session]:
         return _weight(live, live.slices[slice_id])
 
     live.waiting_since = state.now
-    for size in session_sizes(live.queue.ready, count, live.run.request.options.slices_per_session):
+    most = live.run.request.options.slices_per_session
+    for size in session_sizes(live.queue.ready, count, most, len(live.sessions)):
         slice_ids = live.queue.take(size, weight, SESSION_BYTES)
         number = live.run.sessions_made + 1
         session_id = f"{state.name}.{live.run.run_id}.{number}"

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from data_manager.core.effects import CancelSession
+from data_manager.core.effects import CancelSession, Release
 from data_manager.core.kinds import BODIES, OPENING_NUMBER, PASSING
 from data_manager.core.model import (
     Failure,
@@ -89,16 +89,19 @@ def stop(
         if not slice_.state.terminal:
             state.save_slice(live, replace(slice_, state=SliceState.CANCELLED, session_id=None))
     for session in list(live.sessions.values()):
-        state.save_session(live, replace(session, slice_ids=()))
+        if session.state is SessionState.RESERVING:
+            state.drop_session(live, session.session_id, message)
+            state.effects.append(Release((session.session_id,)))
+        else:
+            state.save_session(live, replace(session, slice_ids=()))
     live.stop_by = state.now + STOP_SECONDS
     cancel_sessions(state, live)
 
 
 def cancel_sessions(state: State, live: Live) -> None:
-    """Tells the sessions of a run to stop. Those being reserved are released when answered."""
-    for session in live.sessions.values():
-        if session.state is not SessionState.RESERVING:
-            state.effects.append(CancelSession(session.session_id))
+    """Tells the sessions of a run to stop."""
+    for session_id in live.sessions:
+        state.effects.append(CancelSession(session_id))
 
 
 def _give_up(state: State, live: Live, slice_: Slice, message: str) -> None:
