@@ -1,6 +1,7 @@
 """Restores by direct calls, and repositories to restore from."""
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -119,7 +120,9 @@ class Forged:
 
     def snapshot(self, *nodes: Node) -> Repository:
         """The repository with a snapshot that is its latest."""
-        tree = self._tree(nodes)
+        return self._save(self._tree(nodes))
+
+    def _save(self, tree: bytes) -> Repository:
         self._writer.flush()
         self._time_ns += 1
         snapshot = Snapshot(time_ns=self._time_ns, tree=tree, paths=("/forged",))
@@ -128,6 +131,13 @@ class Forged:
 
     def close(self) -> None:
         self._writer.close()
+
+    def told(self, **fields) -> Repository:
+        """A snapshot with one node that is JSON of any kind."""
+        zero = "1970-01-01T00:00:00Z"
+        node = {"name": "n", "type": "file", "uid": 0, "gid": 0, "content": None}
+        node |= {"mtime": zero, "atime": zero, "ctime": zero} | fields
+        return self._save(self._put(BlobKind.TREE, json.dumps({"nodes": [node]}).encode()))
 
     def _tree(self, nodes: Iterable[Node]) -> bytes:
         return self._put(BlobKind.TREE, encode_tree(nodes))

@@ -10,15 +10,20 @@ from container_agent.session.restore_entries import Entry, mode_of, small_files_
 
 RANGE_BYTES = 1 << 20
 
+
+def node(name: bytes, kind: str, links: int, size: int, user: str, target: bytes) -> Node:
+    return Node(name, kind, links=links, size=size, user=user, linktarget=target)
+
+
 NODES = st.builds(
-    Node,
+    node,
     name=st.binary(min_size=1, max_size=9)
     | st.sampled_from([b'},{"name":"', b'"links":1,', b'"type":"dir"', b'x"type":"file"']),
-    type=st.sampled_from(["file", "file", "file", "dir", "symlink"]),
+    kind=st.sampled_from(["file", "file", "file", "dir", "symlink"]),
     links=st.sampled_from([0, 1, 1, 1, 2, 11]),
     size=st.sampled_from([0, 5, RANGE_BYTES, RANGE_BYTES + 1, RANGE_BYTES * 30]),
     user=st.sampled_from(["", '"links":1,', '"type":"file"']),
-    linktarget=st.sampled_from([b"", b'"type":"file","links":1,']),
+    target=st.sampled_from([b"", b'"type":"file","links":1,']),
 )
 
 

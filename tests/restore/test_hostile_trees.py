@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from compare import describe, differences
-from container_agent.repository.errors import RepositoryDamaged
+from container_agent.repository.errors import BlobMissing, RepositoryDamaged
 from container_agent.repository.trees import Node
 from container_agent.session.restore_entries import Entry
 from container_agent.session.restore_files import part_name
@@ -185,6 +185,46 @@ def test_a_damaged_blob_costs_its_file_alone(forged, target, outside):
     )
     assert [path for path, _, _ in restore_all(repository, plan_for(target)).unread] == [b"b"]
     assert (target / "a").read_bytes() == b"one"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"size": "large"},
+        {"size": -1},
+        {"links": "many"},
+        {"uid": "root"},
+        {"uid": 1 << 40},
+        {"gid": -1},
+        {"mode": [1]},
+        {"mtime": "yesterday"},
+        {"mtime": 5},
+        {"content": [5]},
+        {"content": "abc"},
+        {"type": 7},
+        {"type": "dir"},
+        {"type": "dir", "subtree": "no id"},
+        {"type": "dir", "subtree": "00" * 32},
+        {"type": "symlink", "linktarget": "a\0b"},
+        {"type": "symlink", "linktarget": 5},
+        {"type": "symlink", "linktarget": "\ud800"},
+        {"type": "chardev", "device": 1 << 70},
+        {"extended_attributes": [{"name": "user.a\0b", "value": "YQ=="}]},
+        {"extended_attributes": [{"name": "\ud800", "value": "YQ=="}]},
+        {"extended_attributes": [{"value": "!"}]},
+        {"extended_attributes": 5},
+        {"name": "\\q"},
+        {"name": 5},
+    ],
+)
+def test_an_entry_that_is_none_is_damage_or_listed_and_no_fault_of_ours(
+    forged, target, outside, fields
+):
+    repository = forged.told(**fields)
+    try:
+        assert len(restore_all(repository, plan_for(target)).unread) == 1
+    except (RepositoryDamaged, BlobMissing) as damage:
+        assert "\n" not in str(damage)
 
 
 def random_nodes(forged: Forged, rng: random.Random, outside: Path, depth: int) -> list[Node]:

@@ -2,6 +2,7 @@
 
 import stat
 
+from container_agent.repository.errors import RepositoryDamaged
 from container_agent.repository.repository import Repository
 from container_agent.session.restore_entries import Entry
 from container_agent.session.restore_files import FileRestorer
@@ -61,7 +62,7 @@ def restore_other(
         else:
             tally.others += 1
             make_entry(target.directory(above), entry)
-    except OSError as failure:
+    except (OSError, RepositoryDamaged) as failure:
         files.unwritten(path, failure)
 
 
@@ -69,10 +70,13 @@ def make_entry(directory: int, entry: Entry) -> None:
     """Makes a link, a pipe, a socket or a device."""
     node = entry.node()
     link = node.type == "symlink"
-    if link:
-        create_symlink(directory, node.name, node.linktarget)
-    elif node.type in KINDS:
-        create_special(directory, node.name, KINDS[node.type], node.device)
-    else:
-        raise OSError(0, f"entries of the kind {node.type!r} are not known")
+    try:
+        if link:
+            create_symlink(directory, node.name, node.linktarget)
+        elif node.type in KINDS:
+            create_special(directory, node.name, KINDS[node.type], node.device)
+        else:
+            raise RepositoryDamaged(f"Entries of the kind {node.type!r} are not known.")
+    except (ValueError, OverflowError) as error:
+        raise RepositoryDamaged(f"It is not what can be made: {error}.") from error
     give_metadata_unopened(directory, node.name, entry.metadata(), link)

@@ -46,12 +46,18 @@ class Entry(NamedTuple):
     def is_hard_linked(self) -> bool:
         """True for a file that has other names, which the finish makes one again."""
         told = self.told
-        return bool(told.get("links", 0) > 1 and told.get("inode") and self.is_file)
+        try:
+            return bool(told.get("links", 0) > 1 and told.get("inode") and self.is_file)
+        except NOT_TREES as error:
+            raise self._damaged() from error
 
     @property
     def size(self) -> int:
         """The size of a file."""
-        return int(self.told.get("size", 0))
+        size = self.told.get("size", 0)
+        if type(size) is not int or size < 0:
+            raise self._damaged()
+        return size
 
     def subtree(self) -> bytes:
         """The id of a directory's tree."""
@@ -75,8 +81,10 @@ class Entry(NamedTuple):
             mtime, atime = told["mtime"], told["atime"]
             mtime_ns = parse_time(mtime)
             atime_ns = mtime_ns if atime == mtime else parse_time(atime)
-            mode = mode_of(told.get("mode", 0))
-            return Metadata(mode, told["uid"], told["gid"], atime_ns, mtime_ns, attributes)
+            mode, uid, gid = mode_of(told.get("mode", 0)), told["uid"], told["gid"]
+            if (uid | gid) >> 32:
+                raise self._damaged()
+            return Metadata(mode, uid, gid, atime_ns, mtime_ns, attributes)
         except NOT_TREES as error:
             raise self._damaged() from error
 

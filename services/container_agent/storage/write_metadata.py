@@ -42,6 +42,8 @@ def give_attributes(place: int | str, metadata: Metadata) -> None:
             if error.errno in NOT_MINE and not mine:
                 continue
             raise OSError(error.errno, f"attribute {name}: {error.strerror}") from error
+        except ValueError as error:
+            raise OSError(errno.EINVAL, f"attribute {name!r}: {error}") from error
 
 
 def give_metadata(descriptor: int, metadata: Metadata) -> None:
