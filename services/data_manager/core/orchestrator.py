@@ -37,7 +37,7 @@ class Orchestrator:
         state = self.state
         stops = (live.stop_by for live in state.lives.values() if live.stop_by is not None)
         waits = () if state.asking else rounds.wake_times(state)
-        return min(state.reconcile_time, *stops, *waits)
+        return min((state.reconcile_time, *stops, *waits))
 
     def standing(self, run_id: str) -> Standing | None:
         """How a run stands; None when it is over or unknown."""
