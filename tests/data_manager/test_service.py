@@ -128,8 +128,8 @@ async def test_a_backup_is_watched_to_its_end(client: Client):
     assert (backup.status.total_bytes, backup.status.total_files) == (30, 3)
     assert 1 <= backup.status.streams_peak <= 2
     assert backup.options == pb.BackupOptions(
-        method=pb.METHOD_BATCH, streams=2, slices_per_session=1, slice_bytes=256 << 20,
-        slice_files=10_000, range_bytes=64 << 20,
+        method=pb.METHOD_BATCH, streams=2, slices_per_session=1, slice_bytes=128 << 20,
+        slice_files=5_000, range_bytes=64 << 20,
     )  # fmt: skip
     assert (await client.call("GetBackup", backup_id="b")).backup == backup
     assert (await client.call("ListBackups")).backups == [backup]

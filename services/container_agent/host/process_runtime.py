@@ -15,6 +15,13 @@ from container_agent.host.sessions import StartFailed
 # -P: a session must not import what lies about in the directory it is started in.
 SESSION_COMMAND = (sys.executable, "-P", "-m", "container_agent.session")
 TAIL_BYTES = 4096
+# glibc gives every buffer of a MiB back to the system at once, and each comes again as 256 page
+# faults: measured, a sixth of a session's time.
+MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+    "MALLOC_ARENA_MAX": "1",
+}
 
 
 class ProcessRuntime:
@@ -51,7 +58,7 @@ class ProcessRuntime:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=errors,
-            env=without_passwords(os.environ),
+            env=MEMORY | without_passwords(os.environ),
             start_new_session=True,
         )
 

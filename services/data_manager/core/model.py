@@ -158,8 +158,8 @@ class Options:
 
     streams: int = 4
     slices_per_session: int = 8
-    slice_bytes: int = 256 << 20
-    slice_files: int = 10_000
+    slice_bytes: int = 128 << 20
+    slice_files: int = 5_000
     range_bytes: int = 64 << 20
 
 
