@@ -35,8 +35,6 @@ log = logging.getLogger(__name__)
 # Whoever finds the inbox full waits; the loop itself never puts anything in.
 INBOX_EVENTS = 10_000
 EVENTS_PER_COMMIT = 1_000
-# All slices of a run that is not over are in memory.
-RUNS_MAX = 1_000
 Alive = Callable[[], Sequence[str]]
 Take = Callable[[Sequence[events.Outcome]], Awaitable[None]]
 Waiting = tuple[events.Event, "asyncio.Future[None] | None"]
@@ -128,7 +126,6 @@ class Driver:
                 raise Refusal(Reason.SHUTTING_DOWN, "the data manager ends; ask again")
             standing = await self.watches.standing(run_id)
             if standing is None:
-                self._check_room()
                 traceparent = self._spans.begin_run(run_id, request)
                 run = Run(run_id, request, time.time_ns(), traceparent)
                 await self.submit(events.RunBegun(run))
@@ -142,11 +139,6 @@ class Driver:
     def uses(self, asset_id: str) -> bool:
         """True while a run is over an asset."""
         return self._orchestrator.uses(asset_id)
-
-    def _check_room(self) -> None:
-        if len(self._orchestrator) >= RUNS_MAX:
-            message = f"{RUNS_MAX:,} runs are not over; ask again when some are"
-            raise Refusal(Reason.TOO_MANY, message)
 
     async def _next(self) -> list[Waiting]:
         """What happened, at least one thing; or that time has passed."""

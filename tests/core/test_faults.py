@@ -375,3 +375,9 @@ def test_at_most_a_thousand_unread_files_are_listed_and_all_are_counted(talk):
     talk.finish(1)
     assert talk.disk.runs["b"].unread_count == 5700
     assert talk.state("b") is RunState.PARTIAL
+
+
+def test_an_idle_data_manager_waits_for_the_tick(talk):
+    assert talk.orchestrator.wake_time() == talk.now + 5.0
+    assert talk.pass_time(5.0) == []
+    assert talk.orchestrator.wake_time() == talk.now + 5.0

@@ -43,7 +43,7 @@ async def test_restores_and_verifies_run_the_same_way(tmp_path: Path, tools, kin
         assert (await tools.over(driver, "r")).run.state is RunState.SUCCEEDED
 
 
-async def test_r14_several_assets_side_by_side(tmp_path: Path, tools):
+async def test_r22_several_assets_side_by_side(tmp_path: Path, tools):
     async with tools.data_manager(tmp_path / "db", FakeProxies(places=3)) as driver:
         for name in "abcdef":
             await driver.begin(name, tools.backup_of(name))

@@ -152,7 +152,7 @@ async def test_a_newer_database_is_refused(tmp_path: Path):
         connection.execute("UPDATE identity SET version = 99")
     connection.close()
     async with opened(tmp_path / "db") as store:
-        with pytest.raises(DatabaseUnusable, match="version is 99"):
+        with pytest.raises(DatabaseUnusable, match="of version 99"):
             await store.data_manager_id("third")
 
 

@@ -52,10 +52,6 @@ class Orchestrator:
             if session.state is not SessionState.RESERVING
         ]
 
-    def __len__(self) -> int:
-        """How many runs are not over."""
-        return len(self.state.lives)
-
     def uses(self, asset_id: str) -> bool:
         """True while a run is over an asset."""
         return any(live.run.request.asset_id == asset_id for live in self.state.lives.values())
