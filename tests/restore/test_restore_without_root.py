@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from compare import describe, differences
+from container_agent.repository.repository import Repository
 from container_agent.repository.trees import Node
 from container_agent.storage.write import Target, TargetUnwritable
 from restore.restoring import Forged, cuts_of, opened, plan_for, restore_all
@@ -50,6 +51,13 @@ def place():
         shutil.rmtree(place)
 
 
+def opened_to_all(location: Path) -> Repository:
+    """A repository that nobody, too, may read."""
+    for path in (location, *location.rglob("*")):
+        path.chmod(0o777)
+    return opened(location)
+
+
 def test_all_but_owners_and_devices_comes_back_twice(place: Path):
     forged = Forged(place / "repository")
     times = {"mtime_ns": 10**18 + 1, "atime_ns": 10**18 + 1, "uid": 1234, "gid": 4321}
@@ -63,10 +71,7 @@ def test_all_but_owners_and_devices_comes_back_twice(place: Path):
     read_only = forged.directory(b"e", DEVICE, closed)._replace(mode=0o555 | 1 << 31, **times)
     forged.snapshot(read_only)
     forged.close()
-    for path in (place / "repository").rglob("*"):
-        path.chmod(0o777)
-    (place / "repository").chmod(0o777)
-    repository = opened(place / "repository")
+    repository = opened_to_all(place / "repository")
     seen = []
     for _ in range(2):
         unread = as_nobody(lambda: restore_all(repository, plan_for(place / "target")).unread)
@@ -88,9 +93,7 @@ def test_a_target_in_which_nothing_can_be_made_is_found_out_by_the_crawl(place: 
     forged = Forged(place / "repository")
     forged.snapshot(forged.directory(b"d", forged.file(b"f")))
     forged.close()
-    for path in (place / "repository").rglob("*"):
-        path.chmod(0o777)
-    repository = opened(place / "repository")
+    repository = opened_to_all(place / "repository")
     (place / "target").mkdir(mode=0o555)
 
     def crawl() -> None:

@@ -137,7 +137,7 @@ async def test_a_session_restores_what_it_is_fed(tree: Path, tmp_path: Path):
 async def test_a_session_that_hangs_is_heard_of_and_ends_with_its_host_agent(tmp_path: Path):
     (tmp_path / "keys").mkdir()
     (tmp_path / "config").write_bytes(b"")
-    os.mkfifo(tmp_path / "keys" / "hangs")
+    os.mkfifo(tmp_path / "keys" / ("0" * 64))
     async with session_process(tmp_path) as session:
         session.agent.start(tmp_path, b"secret", [verify_slice(1)])
         await until(lambda: len(session.agent.said("progress")) >= 3)

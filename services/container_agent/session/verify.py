@@ -1,6 +1,6 @@
 """VERIFY: reads packs back and checks every hash."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from container_agent.repository.blobs import BlobKind
@@ -46,18 +46,18 @@ class Faults:
         self._named: list[str] = []
         self._count = 0
 
-    def add(self, faults: Iterable[str]) -> None:
-        """Notes faults."""
-        for fault in faults:
-            self._count += 1
-            if len(self._named) < NAMED_MAX:
-                self._named.append(fault.rstrip("."))
+    def add(self, faults: Sequence[str]) -> None:
+        """Notes the faults of one thing; the first stands for the others."""
+        self._count += len(faults)
+        if faults and len(self._named) < NAMED_MAX:
+            self._named.append(faults[0].rstrip("."))
 
     def raise_if_any(self) -> None:
         """RepositoryDamaged when there was one."""
         if self._count:
             named = "; ".join(self._named)
-            more = f"; and {self._count - NAMED_MAX} more" if self._count > NAMED_MAX else ""
+            others = self._count - len(self._named)
+            more = f"; and {others} more" if others else ""
             raise RepositoryDamaged(
                 f"The repository is damaged in {self._count} places: {named}{more}."
             )
