@@ -35,7 +35,8 @@ def compile_contracts(protos: Path, *outputs: str) -> None:
     """Runs protoc over every contract below `protos`; its complaint is the program's exit code."""
     files = sorted(str(path.relative_to(protos)) for path in protos.rglob("*.proto"))
     # protoc looks for its plugins on PATH, where neither a venv nor an isolated build puts them.
-    plugins = [str(Path(entry).parents[2] / "bin") for entry in sys.path if "site-packages" in entry]
+    packages = [Path(entry) for entry in sys.path if entry.endswith("site-packages")]
+    plugins = [str(entry.parents[2] / "bin") for entry in packages]
     os.environ["PATH"] = os.pathsep.join([*plugins, os.environ["PATH"]])
     with tempfile.TemporaryDirectory() as scratch:
         descriptors = Path(scratch, "rules.binpb")

@@ -35,9 +35,11 @@ class Orchestrator:
     def wake_time(self) -> float:
         """When time passing will make a difference, if nothing else happens first."""
         state = self.state
-        stops = (live.stop_by for live in state.lives.values() if live.stop_by is not None)
-        waits = () if state.asking else rounds.wake_times(state)
-        return min((state.reconcile_time, *stops, *waits))
+        times = [state.reconcile_time]
+        times += [live.stop_by for live in state.lives.values() if live.stop_by is not None]
+        if not state.asking:
+            times += rounds.wake_times(state)
+        return min(times)
 
     def standing(self, run_id: str) -> Standing | None:
         """How a run stands; None when it is over or unknown."""
