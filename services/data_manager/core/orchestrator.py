@@ -1,6 +1,6 @@
 """The one that decides: an event and the time in, effects out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import assert_never
 
 from data_manager.core import events, outcomes, rounds, runs
