@@ -7,7 +7,8 @@ from pyfastcdc import FastCDC
 MINIMUM_BYTES = 512 << 10
 AVERAGE_BYTES = 1 << 20
 MAXIMUM_BYTES = 8 << 20
-WINDOW_BYTES = 8 << 20
+# The last chunk of a window is read twice, so a window holds many; a session has one at a time.
+WINDOW_BYTES = 16 << 20
 
 # Without a compiler the package falls back to Python in silence, two hundred times slower.
 assert FastCDC.__module__ == "pyfastcdc.cy.fastcdc", "pyfastcdc is not the compiled one"
@@ -35,17 +36,25 @@ def chunks(
 def chunks_of_range(read: Callable[[int, int], bytes], start: int, end: int) -> Iterator[bytes]:
     """The blobs of one range."""
     chunker = FastCDC(avg_size=AVERAGE_BYTES, min_size=MINIMUM_BYTES, max_size=MAXIMUM_BYTES)
-    carry = b""
-    while True:
-        window = read(start, min(WINDOW_BYTES, end - start)) if start < end else b""
-        start += len(window)
-        buffer = carry + window
-        if not buffer:
+    while start < end:
+        window = read_fully(read, start, min(WINDOW_BYTES, end - start))
+        ended = start + len(window) == end or len(window) < WINDOW_BYTES
+        at = 0
+        for chunk in chunker.cut_buf(window):
+            stop = at + chunk.length
+            # The last of a window may go on in the next, which begins where it begins.
+            if stop == len(window) and not ended and chunk.length < MAXIMUM_BYTES:
+                break
+            yield window[at:stop]
+            at = stop
+        start += at
+        if ended:
             return
-        # The last chunk of a buffer may go on in the next window.
-        *whole, last = [bytes(chunk.data) for chunk in chunker.cut_buf(buffer)]
-        yield from whole
-        if not window:
-            yield last
-            return
-        carry = last
+
+
+def read_fully(read: Callable[[int, int], bytes], offset: int, length: int) -> bytes:
+    """All bytes that are asked for, or up to the file's end: a share may give fewer at a time."""
+    window = read(offset, length)
+    while len(window) < length and (more := read(offset + len(window), length - len(window))):
+        window += more
+    return window

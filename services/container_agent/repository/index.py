@@ -1,128 +1,111 @@
 """The index: where each blob lies, as the repository's index files tell it, held compactly."""
 
 import struct
-from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from itertools import accumulate
+import threading
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from container_agent.repository.blobs import BlobKind, Place
 from container_agent.repository.errors import RepositoryDamaged
+from container_agent.repository.index_table import Table, TableBuilder, key_of
 from container_agent.repository.packs import PackedBlob
 
-# Blob id and kind, by which rows are sorted; then pack number, offset, length, plain length.
-ROW = struct.Struct(">32sBIIII")
-KEY_BYTES = 33
-BUCKETS = 1 << 16
-UINT32_MAX = (1 << 32) - 1
+KINDS = {kind.word: kind for kind in BlobKind}
 # restic keeps an index file well below 8 MiB; a blob takes about 150 bytes in it.
 BLOBS_PER_FILE = 40_000
+# What was added takes several times the room of a row until it becomes one.
+ADDED_MIN = 20_000
+ADDED_PART = 8
+
+WrittenPack = tuple[bytes, list[PackedBlob]]
 
 
-class Row(NamedTuple):
-    """One row of the index."""
+class State(NamedTuple):
+    """The two halves of an index, which change together."""
 
-    kind: BlobKind
-    blob_id: bytes
-    place: Place
-
-
-class _Table:
-    """Rows sorted by their keys. The first two bytes of a key, which is a hash, say nearly where
-    it is: that halves what a look-up costs."""
-
-    def __init__(self, rows: list[bytes]) -> None:
-        counts = [0] * BUCKETS
-        for row in rows:
-            counts[row[0] << 8 | row[1]] += 1
-        self._starts = array("I", accumulate(counts, initial=0))
-        self.rows = b"".join(rows)
-
-    def __len__(self) -> int:
-        return len(self.rows) // ROW.size
-
-    def __getitem__(self, number: int) -> bytes:
-        start = number * ROW.size
-        return self.rows[start : start + KEY_BYTES]
-
-    def find(self, key: bytes) -> int | None:
-        """Where the row of a key begins, or None."""
-        bucket = key[0] << 8 | key[1]
-        start, stop = self._starts[bucket], self._starts[bucket + 1]
-        number = bisect_left(self, key, start, stop)
-        return number * ROW.size if number < stop and self[number] == key else None
+    table: Table
+    added: dict[bytes, Place]
 
 
 class Index:
     """All blobs that the repository's indexes name, and those that this session has added.
 
-    About 50 bytes a blob. Several threads may look things up while one adds.
+    About 50 bytes a blob. Several threads may look things up while others add.
     """
 
     def __init__(self) -> None:
-        self._packs: list[bytes] = []
-        self._pack_numbers: dict[bytes, int] = {}
-        self._table = _Table([])
-        self._added: dict[bytes, Place] = {}
+        self._state = State(TableBuilder().build(), {})
+        self._changing = threading.Lock()
 
     def load(self, documents: Iterable[dict[str, Any]]) -> None:
         """Takes in index files anew; RepositoryDamaged when one is none. What was added stays."""
-        rows = [row for document in documents for row in self._rows_of(document)]
-        rows.sort()
-        self._table = _Table(rows)
-
-    def _rows_of(self, document: dict[str, Any]) -> Iterator[bytes]:
-        try:
-            for pack in document["packs"] or ():
-                number = self._number_of(bytes.fromhex(pack["id"]))
-                for blob in pack["blobs"]:
-                    yield ROW.pack(
-                        bytes.fromhex(blob["id"]),
-                        BlobKind[blob["type"].upper()],
-                        number,
-                        blob["offset"],
-                        blob["length"],
-                        blob.get("uncompressed_length", 0),
-                    )
-        except (KeyError, TypeError, ValueError, struct.error) as error:
-            raise RepositoryDamaged(f"An index file is damaged: {error!r}.") from error
-
-    def _number_of(self, pack_id: bytes) -> int:
-        number = self._pack_numbers.setdefault(pack_id, len(self._packs))
-        if number == len(self._packs):
-            self._packs.append(pack_id)
-        return number
+        builder = TableBuilder()
+        for document in documents:
+            add_document(builder, document)
+        table = builder.build()
+        with self._changing:
+            added = self._state.added.items()
+            missing = {key: place for key, place in added if table.find(key) is None}
+            self._state = State(table, missing)
 
     def find(self, kind: BlobKind, blob_id: bytes) -> Place | None:
         """Where a blob lies, or None."""
-        key = blob_id + bytes((kind,))
-        if (added := self._added.get(key)) is not None:
-            return added
-        table = self._table
-        start = table.find(key)
-        if start is None:
-            return None
-        _, _, pack, offset, length, uncompressed = ROW.unpack_from(table.rows, start)
-        return Place(self._packs[pack], offset, length, uncompressed)
+        key = key_of(kind, blob_id)
+        state = self._state
+        return state.added.get(key) or state.table.find(key)
 
-    def add(self, pack_id: bytes, blobs: Iterable[PackedBlob]) -> None:
-        """Takes in a pack that has just been written."""
-        for blob in blobs:
-            place = Place(pack_id, blob.offset, blob.length, blob.uncompressed_length)
-            self._added[blob.blob_id + bytes((blob.kind,))] = place
+    def places(self, kind: BlobKind, blob_id: bytes) -> list[Place]:
+        """Every place where a blob lies; two sessions may have stored it at once."""
+        key = key_of(kind, blob_id)
+        state = self._state
+        found = state.table.find_all(key)
+        if (added := state.added.get(key)) is not None:
+            found.insert(0, added)
+        return found
+
+    def add(self, packs: Iterable[WrittenPack]) -> None:
+        """Takes in packs that have just been written and named."""
+        with self._changing:
+            table, added = self._state
+            for pack_id, blobs in packs:
+                for blob in blobs:
+                    place = Place(pack_id, blob.offset, blob.length, blob.uncompressed_length)
+                    added[key_of(blob.kind, blob.blob_id)] = place
+            if len(added) > max(ADDED_MIN, len(table) // ADDED_PART):
+                self._state = State(merged(table, added), {})
 
     def pack_ids(self) -> frozenset[bytes]:
         """Every pack that is named."""
-        return frozenset(self._packs) | {place.pack_id for place in self._added.values()}
-
-    def rows(self) -> Iterator[Row]:
-        """Every row of the files, by blob id."""
-        for blob_id, kind, pack, *place in ROW.iter_unpack(self._table.rows):
-            yield Row(BlobKind(kind), blob_id, Place(self._packs[pack], *place))
+        table, added = self._state
+        return frozenset(table.packs) | {place.pack_id for place in added.copy().values()}
 
     def __len__(self) -> int:
-        return len(self._table) + len(self._added)
+        return len(self._state.table) + len(self._state.added)
+
+
+def merged(table: Table, added: dict[bytes, Place]) -> Table:
+    """A table with the rows of both."""
+    builder = TableBuilder(table)
+    for key, place in added.items():
+        builder.add(key, builder.number_of(place.pack_id), *place[1:])
+    return builder.build()
+
+
+def add_document(builder: TableBuilder, document: dict[str, Any]) -> None:
+    """Takes in one index file."""
+    try:
+        for pack in document["packs"] or ():
+            number = builder.number_of(bytes.fromhex(pack["id"]))
+            for blob in pack["blobs"]:
+                builder.add(
+                    key_of(KINDS[blob["type"]], bytes.fromhex(blob["id"])),
+                    number,
+                    blob["offset"],
+                    blob["length"],
+                    blob.get("uncompressed_length", 0),
+                )
+    except (KeyError, TypeError, ValueError, struct.error) as error:
+        raise RepositoryDamaged(f"An index file is damaged: {error!r}.") from error
 
 
 def encode_blob(blob: PackedBlob) -> dict[str, Any]:
@@ -138,7 +121,7 @@ def encode_blob(blob: PackedBlob) -> dict[str, Any]:
     return entry
 
 
-def encode_index(packs: Iterable[tuple[bytes, list[PackedBlob]]]) -> dict[str, Any]:
+def encode_index(packs: Iterable[WrittenPack]) -> dict[str, Any]:
     """An index file's document that names these packs."""
     return {
         "packs": [

@@ -56,22 +56,31 @@ def create_key(store: Store, password: bytes) -> MasterKey:
 
 
 def open_key(store: Store, password: bytes) -> MasterKey:
-    """The master key, by the first key file that the password opens."""
+    """The master key, by the first key file that the password opens. WrongPassword when none does;
+    RepositoryDamaged when one that is damaged might have."""
     names = store.names("keys")
     if not names:
-        raise RepositoryMissing("The repository has no key file.")
+        raise RepositoryMissing(f"The repository at {store} has lost its key files.")
+    damage: RepositoryDamaged | None = None
     for name in names[:KEYS_MAX]:
-        if (master := try_key(json.loads(store.read(f"keys/{name}")), password)) is not None:
-            return master
-    raise WrongPassword("The password opens no key of the repository.")
+        try:
+            if (master := try_key(store.read(f"keys/{name}"), password)) is not None:
+                return master
+        except RepositoryDamaged as error:
+            damage = RepositoryDamaged(f"keys/{name}: {error}")
+    raise damage or WrongPassword(f"The password opens no key of the repository at {store}.")
 
 
-def try_key(document: dict[str, Any], password: bytes) -> MasterKey | None:
+def try_key(key_file: bytes, password: bytes) -> MasterKey | None:
     """The master key of one key file, or None when the password is not its own."""
-    if document.get("kdf") != "scrypt":
-        return None
-    salt, data = (base64.b64decode(document[field]) for field in ("salt", "data"))
-    key = password_key(password, salt, document["N"], document["r"], document["p"])
+    try:
+        document: dict[str, Any] = json.loads(key_file)
+        if document["kdf"] != "scrypt":
+            return None
+        salt, data = (base64.b64decode(document[field]) for field in ("salt", "data"))
+        key = password_key(password, salt, document["N"], document["r"], document["p"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise RepositoryDamaged(f"The key file is damaged ({error!r}).") from error
     try:
         opened = Sealer(key).open(data)
     except RepositoryDamaged:

@@ -15,6 +15,8 @@ COMPRESSED_ENTRY = struct.Struct("<BII32s")
 HEADER_LENGTH = struct.Struct("<I")
 COMPRESSED = 2
 HEADER_BYTES_MAX = 64 << 20
+PART_BYTES = 256 << 10
+SMALL_PARTS_MAX = 128
 
 
 class SealedBlob(NamedTuple):
@@ -46,9 +48,12 @@ def seal_blob(sealer: Sealer, kind: BlobKind, blob_id: bytes, data: bytes) -> Se
 
 def open_blob(sealer: Sealer, blob_id: bytes, sealed: bytes, uncompressed_length: int) -> bytes:
     """The blob's bytes, authentic and of the right hash, or RepositoryDamaged."""
-    plain = sealer.open(sealed)
-    if uncompressed_length:
-        plain = decompress(plain, uncompressed_length)
+    try:
+        plain = sealer.open(sealed)
+        if uncompressed_length:
+            plain = decompress(plain, uncompressed_length)
+    except RepositoryDamaged as error:
+        raise RepositoryDamaged(f"Blob {blob_id.hex()[:16]} is damaged: {error}") from error
     if hashlib.sha256(plain).digest() != blob_id:
         raise RepositoryDamaged(f"Blob {blob_id.hex()[:16]} is not what its id says.")
     return plain
@@ -111,7 +116,23 @@ class OpenPack:
         self._parts.append(blob.sealed)
         self.size += length
 
-    def finish(self, sealer: Sealer) -> bytes:
-        """The whole pack."""
+    def finish(self, sealer: Sealer) -> list[bytes]:
+        """The whole pack, in parts: putting it together would copy what can be written so."""
         header = sealer.seal(encode_header(self.blobs))
-        return b"".join((*self._parts, header, HEADER_LENGTH.pack(len(header))))
+        return list(grown([*self._parts, header, HEADER_LENGTH.pack(len(header))]))
+
+
+def grown(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes with small neighbours put together: each part costs as a part."""
+    small: list[bytes] = []
+    for part in parts:
+        if len(part) >= PART_BYTES:
+            yield b"".join(small)
+            yield part
+            small = []
+        else:
+            small.append(part)
+            if len(small) >= SMALL_PARTS_MAX:
+                yield b"".join(small)
+                small = []
+    yield b"".join(small)

@@ -2,10 +2,12 @@
 
 import json
 import secrets
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
-from container_agent.repository import documents, keys, locks
-from container_agent.repository.blobs import BlobKind
+from container_agent.repository import documents, keys
+from container_agent.repository.blobs import BlobKind, Place
 from container_agent.repository.crypto import MasterKey, Sealer
 from container_agent.repository.errors import (
     BlobMissing,
@@ -15,15 +17,15 @@ from container_agent.repository.errors import (
     RepositoryVersion,
 )
 from container_agent.repository.index import Index
+from container_agent.repository.locks import SharedLock
 from container_agent.repository.packs import open_blob
 from container_agent.repository.polynomials import random_polynomial
 from container_agent.repository.snapshots import Snapshot, choose, decode_snapshot, encode_snapshot
-from container_agent.repository.stores import Store
+from container_agent.repository.stores import NAME, Store
 from container_agent.repository.verification import PackReport, verify_pack
 from container_agent.repository.writer import PackWriter
 
 VERSION = 2
-SNAPSHOT_ID_DIGITS = 64
 
 
 class Repository:
@@ -34,13 +36,19 @@ class Repository:
         self._store = store
         self._sealer = sealer
         self._index = Index()
+        self._lock: SharedLock | None = None
 
     @classmethod
     def create(cls, store: Store, password: bytes) -> None:
         """Makes a new repository. RepositoryExists where one, or anything else, lies already."""
-        store.create()
-        if store.names("keys"):
+        if store.exists("config"):
             raise RepositoryExists(f"A repository lies at {store} already.")
+        store.create()
+        if any(map(store.names, ("keys", "data", "index", "snapshots"))):
+            raise RepositoryExists(
+                f"{store} holds parts of a repository that was never finished, or has lost its "
+                f"config; name a new or empty directory."
+            )
         sealer = Sealer(keys.create_key(store, password))
         config = {
             "version": VERSION,
@@ -48,7 +56,10 @@ class Repository:
             "chunker_polynomial": f"{random_polynomial():x}",
         }
         # The config comes last: what has one is a whole repository.
-        store.write("config", sealer.seal(json.dumps(config).encode()))
+        try:
+            store.write("config", sealer.seal(json.dumps(config).encode()), new=True)
+        except FileExistsError:
+            raise RepositoryExists(f"A repository lies at {store} already.") from None
 
     @classmethod
     def open(cls, store: Store, password: bytes, master_key: bytes = b"") -> "Repository":
@@ -60,21 +71,19 @@ class Repository:
             raise RepositoryMissing(
                 f"No repository lies at {store}; make one with `sluicegate init`."
             )
-        sealed = store.read("config")
-        sealer = Sealer(MasterKey.of(master_key) if master_key else keys.open_key(store, password))
-        try:
-            opened = sealer.open(sealed)
-        except RepositoryDamaged:
-            # Another repository may have been made where the known one was.
-            sealer = Sealer(keys.open_key(store, password))
-            opened = sealer.open(sealed)
-        config = documents.parse(opened, "config")
-        if config.get("version") != VERSION:
-            raise RepositoryVersion(
-                f"The repository at {store} is of version {config.get('version')}; Sluicegate "
-                f"works with version 2. `restic migrate upgrade_repo_v2` brings version 1 there."
+        sealer, config = open_config(store, password, master_key)
+        if (version := config.get("version")) != VERSION:
+            newer = isinstance(version, int) and version > VERSION
+            advice = (
+                "use a newer Sluicegate"
+                if newer
+                else "`restic migrate upgrade_repo_v2` brings version 1 there"
             )
-        return cls(store, sealer, config["id"])
+            raise RepositoryVersion(
+                f"The repository at {store} is of version {version}; this Sluicegate works with "
+                f"version {VERSION}: {advice}."
+            )
+        return cls(store, sealer, str(config.get("id", "")))
 
     def load_index(self) -> None:
         """Reads what the repository's index files name now."""
@@ -99,34 +108,54 @@ class Repository:
 
     def read_blob(self, kind: BlobKind, blob_id: bytes) -> bytes:
         """A blob, authentic and of the right hash. BlobMissing, RepositoryDamaged."""
-        place = self._index.find(kind, blob_id)
-        if place is None:
-            raise BlobMissing(f"No pack holds the {kind.word} blob {blob_id.hex()[:16]}.")
+        failure: BlobMissing | RepositoryDamaged | None = None
+        for place in self._index.places(kind, blob_id):
+            try:
+                return self._read_at(place, blob_id)
+            except (BlobMissing, RepositoryDamaged) as error:
+                # It may be whole in another pack.
+                failure = failure or error
+        raise failure or BlobMissing(f"No pack holds the {kind.word} blob {blob_id.hex()[:16]}.")
+
+    def _read_at(self, place: Place, blob_id: bytes) -> bytes:
+        name = f"data/{place.pack_id.hex()}"
         try:
-            sealed = self._store.read_range(
-                f"data/{place.pack_id.hex()}", place.offset, place.length
-            )
+            sealed = self._store.read_range(name, place.offset, place.length)
         except FileNotFoundError:
             raise BlobMissing(f"The pack {place.pack_id.hex()[:16]} is gone.") from None
         return open_blob(self._sealer, blob_id, sealed, place.uncompressed_length)
 
     def writer(self) -> PackWriter:
         """A writer of blobs; close it."""
-        return PackWriter(self._store, self._sealer, self._index)
+        return PackWriter(self._store, self._sealer, self._index, self._check_lock)
 
-    def shared_lock(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def shared_lock(self) -> Iterator[None]:
         """Keeps others from removing data while it is held. RepositoryLocked."""
-        return locks.shared_lock(self._store, self._sealer)
+        with SharedLock(self._store, self._sealer) as self._lock:
+            try:
+                yield
+            finally:
+                self._lock = None
+
+    def _check_lock(self) -> None:
+        """Whoever writes while a lock is held relies on it; RepositoryLocked when it ran out."""
+        if self._lock is not None:
+            self._lock.check()
 
     def snapshots(self) -> list[Snapshot]:
         """All repository snapshots, oldest first."""
-        found = map(self._snapshot, self._store.names("snapshots"))
+        found = []
+        for name in self._store.names("snapshots"):
+            # One may be forgotten while they are read.
+            with suppress(FileNotFoundError):
+                found.append(self._snapshot(name))
         return sorted(found, key=lambda snapshot: (snapshot.time_ns, snapshot.snapshot_id))
 
     def find_snapshot(self, name: str) -> Snapshot:
         """The newest for `latest`, else the one whose id begins so. SnapshotUnknown,
         SnapshotAmbiguous."""
-        if len(name) == SNAPSHOT_ID_DIGITS and self._store.exists(f"snapshots/{name}"):
+        if NAME.fullmatch(name) and self._store.exists(f"snapshots/{name}"):
             return self._snapshot(name)
         return choose(self.snapshots(), name)
 
@@ -136,6 +165,7 @@ class Repository:
 
     def save_snapshot(self, snapshot: Snapshot) -> bytes:
         """Writes a snapshot durably; its id. All that it refers to must be durable before."""
+        self._check_lock()
         return documents.save(self._store, self._sealer, "snapshots", encode_snapshot(snapshot))
 
     def packs(self) -> list[bytes]:
@@ -146,3 +176,18 @@ class Repository:
     def verify_pack(self, pack_id: bytes) -> PackReport:
         """Reads a whole pack and checks its name, its header, every blob, and the index."""
         return verify_pack(self._store, self._sealer, self._index, pack_id)
+
+
+def open_config(store: Store, password: bytes, master_key: bytes) -> tuple[Sealer, dict[str, Any]]:
+    """What opens the repository, and its config. RepositoryDamaged when that is not as written."""
+    sealed = store.read("config")
+    if master_key:
+        # Another repository may have been made where the known one was.
+        with suppress(RepositoryDamaged):
+            sealer = Sealer(MasterKey.of(master_key))
+            return sealer, documents.parse(sealer.open(sealed), "config")
+    sealer = Sealer(keys.open_key(store, password))
+    try:
+        return sealer, documents.parse(sealer.open(sealed), "config")
+    except RepositoryDamaged as error:
+        raise RepositoryDamaged(f"The config of the repository at {store} is damaged.") from error

@@ -1,9 +1,10 @@
 """Where a repository's files lie. A file is written once, whole, and durable on return."""
 
-import contextlib
 import errno
 import os
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -13,13 +14,12 @@ from container_agent.repository.errors import (
     RepositoryMissing,
     StorageFull,
 )
+from container_agent.repository.files import OpenFiles, make_directories, write_durably
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-DIRECTORY_MODE = 0o700
-FILE_MODE = 0o400
 KINDS = ("data", "index", "keys", "locks", "snapshots")
-OPEN_FILES_MAX = 16
-TEMPORARY = "sluicegate-tmp-"
+# What else lies about, such as what a file manager leaves, is not the repository's.
+NAME = re.compile("[0-9a-f]{64}")
 
 
 class Store(Protocol):
@@ -45,8 +45,11 @@ class Store(Protocol):
         """A part of a file; RepositoryDamaged when it is shorter."""
         ...
 
-    def write(self, name: str, data: bytes) -> None:
-        """Writes a file that is not there yet; durable on return. StorageFull where no room is."""
+    def write(self, name: str, data: bytes | list[bytes], *, new: bool = False) -> None:
+        """Writes a file, given whole or in parts; durable on return. StorageFull where no room is.
+
+        A name that is a hash may be written again. With `new`, FileExistsError when it is taken.
+        """
         ...
 
     def remove(self, name: str) -> None:
@@ -54,49 +57,40 @@ class Store(Protocol):
         ...
 
 
-class OpenFile:
-    """A file that stays open as long as somebody reads in it."""
-
-    def __init__(self, path: Path) -> None:
-        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-
-    def __del__(self) -> None:
-        # A file that could not be opened has none.
-        if hasattr(self, "descriptor"):
-            os.close(self.descriptor)
-
-
 class LocalStore:
     """A directory. Files are written aside, synced, renamed, and their directory synced."""
 
     def __init__(self, location: str) -> None:
         self._root = Path(location)
-        self._open_files: dict[str, OpenFile] = {}
+        self._files = OpenFiles()
 
     def __str__(self) -> str:
         return str(self._root)
 
     def create(self) -> None:
         """Makes the directories that restic makes. RepositoryExists where other files lie."""
-        if self._root.exists() and not set(os.listdir(self._root)) <= set(KINDS):
-            raise RepositoryExists(f"{self._root} is not empty; name a new or empty directory.")
-        for kind in KINDS:
-            (self._root / kind).mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
-        for number in range(256):
-            (self._root / "data" / f"{number:02x}").mkdir(mode=DIRECTORY_MODE, exist_ok=True)
-        for directory in (self._root, self._root / "data"):
-            sync_directory(directory)
+        with self._told_when_full():
+            try:
+                if self._root.exists() and not set(os.listdir(self._root)) <= set(KINDS):
+                    raise RepositoryExists(
+                        f"{self._root} is not empty; name a new or empty directory."
+                    )
+                make_directories(self._root, KINDS)
+                make_directories(self._root / "data", (f"{number:02x}" for number in range(256)))
+            except NotADirectoryError:
+                raise RepositoryExists(
+                    f"{self._root} leads to a file; name a new or empty directory."
+                ) from None
 
     def names(self, kind: str) -> list[str]:
-        """The names of all files of a kind, in order."""
+        """The names of all files of a kind, in order. What has no such name is passed over."""
         directory = self._root / kind
-        try:
-            found = os.listdir(directory)
-            if kind == "data":
-                found = [name for part in found for name in listing(directory / part)]
-        except FileNotFoundError:
-            raise RepositoryMissing(f"{self._root} has no directory {kind!r}.") from None
-        return sorted(name for name in found if not name.startswith(TEMPORARY))
+        if not directory.exists() and not self.exists("config"):
+            raise RepositoryMissing(f"{self._root} is gone; see that backup storage is mounted.")
+        found = listing(directory)
+        if kind == "data":
+            found = [name for part in found for name in listing(directory / part)]
+        return sorted(filter(NAME.fullmatch, found))
 
     def exists(self, name: str) -> bool:
         """Whether the file is there."""
@@ -107,35 +101,24 @@ class LocalStore:
         return self._path(name).read_bytes()
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
-        """A part of a file."""
-        held = self._open_files.get(name) or self._open(name)
-        data = os.pread(held.descriptor, length, offset)
+        """A part of a file, which stays open for the next."""
+        data = self._files.read(self._path(name), offset, length)
         if len(data) != length:
             raise RepositoryDamaged(f"{name} is too short.")
         return data
 
-    def _open(self, name: str) -> "OpenFile":
-        """Opens a file and keeps it open, with the last few: neighbours are read one by one."""
-        while len(self._open_files) >= OPEN_FILES_MAX:
-            self._open_files.pop(next(iter(self._open_files.copy()), ""), None)
-        held = self._open_files[name] = OpenFile(self._path(name))
-        return held
-
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes | list[bytes], *, new: bool = False) -> None:
         """Writes a file; durable on return."""
-        path = self._path(name)
-        aside = path.with_name(f"{TEMPORARY}{os.urandom(8).hex()}")
-        try:
-            with removed_when_failing(aside):
-                write_synced(aside, data)
-                aside.rename(path)
-            sync_directory(path.parent)
-        except OSError as error:
-            if error.errno in FULL:
-                raise StorageFull(
-                    f"Backup storage is full: {self._root}. Make room there."
-                ) from error
-            raise
+        path, parts = self._path(name), [data] if isinstance(data, bytes) else data
+        with self._told_when_full():
+            try:
+                write_durably(path, parts, new=new)
+            except FileNotFoundError:
+                # Never below a mount point whose file system has gone meanwhile.
+                if path.parent.exists() or not self.exists("config"):
+                    raise
+                make_directories(path.parent.parent, [path.parent.name])
+                write_durably(path, parts, new=new)
 
     def remove(self, name: str) -> None:
         """Removes a file."""
@@ -145,38 +128,19 @@ class LocalStore:
         kind, _, rest = name.partition("/")
         return self._root / kind / rest[:2] / rest if kind == "data" else self._root / name
 
+    @contextmanager
+    def _told_when_full(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise StorageFull(f"Backup storage is full: {self._root}. Make room there.") from error
+
 
 def listing(directory: Path) -> list[str]:
-    """What a directory holds; nothing when it is a file."""
-    return os.listdir(directory) if directory.is_dir() else []
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """Writes a new file and waits until it is on the medium."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    """What a directory holds; nothing when it is none: empty ones are lost by many copiers."""
     try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def removed_when_failing(path: Path) -> Iterator[None]:
-    """Leaves no half file behind."""
-    try:
-        yield
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-
-
-def sync_directory(directory: Path) -> None:
-    """Waits until the names in a directory are on the medium."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -6,6 +6,7 @@ import time
 from functools import lru_cache
 
 SECOND_NS = 1_000_000_000
+DAYS_OF_400_YEARS = 146_097
 TIME = re.compile(
     r"(\d{4,}-\d\d-\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:Z|([+-])(\d\d):(\d\d))"
 )
@@ -15,6 +16,9 @@ TIME = re.compile(
 def format_second(second: int) -> tuple[str, str]:
     """A whole second in local time, and the zone's offset."""
     local = time.localtime(second)
+    if local.tm_gmtoff % 60:
+        # Zones had odd seconds before 1940 or so, which the format cannot tell.
+        local = time.gmtime(second)
     stamp = (
         f"{local.tm_year:04}-{local.tm_mon:02}-{local.tm_mday:02}"
         f"T{local.tm_hour:02}:{local.tm_min:02}:{local.tm_sec:02}"
@@ -51,4 +55,7 @@ def parse_time(text: str) -> int:
 def day_start(date: str) -> int:
     """The second with which a day begins; ValueError where there is no such day."""
     year, month, day = map(int, date.split("-"))
+    if year == 0:
+        # Python's calendar begins a year later than Go's; it comes again every 400 years.
+        return calendar.timegm((400, month, day, 0, 0, 0)) - DAYS_OF_400_YEARS * 86400
     return calendar.timegm((year, month, day, 0, 0, 0))

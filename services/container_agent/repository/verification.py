@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field
 
+from container_agent.repository.blobs import Place
 from container_agent.repository.crypto import Sealer
 from container_agent.repository.errors import RepositoryDamaged
 from container_agent.repository.index import Index
@@ -36,14 +37,17 @@ def verify_pack(store: Store, sealer: Sealer, index: Index, pack_id: bytes) -> P
     except RepositoryDamaged as error:
         report.errors.append(f"pack {name[:16]}: {error}")
         return report
-    view = memoryview(pack)
+    view, elsewhere = memoryview(pack), 0
     for blob in blobs:
         try:
             sealed = bytes(view[blob.offset : blob.offset + blob.length])
             open_blob(sealer, blob.blob_id, sealed, blob.uncompressed_length)
         except RepositoryDamaged as error:
             report.errors.append(f"pack {name[:16]}: {error}")
-        if index.find(blob.kind, blob.blob_id) is None:
-            report.errors.append(f"blob {blob.blob_id.hex()[:16]} is in no index")
+        place = Place(pack_id, blob.offset, blob.length, blob.uncompressed_length)
+        elsewhere += place not in index.places(blob.kind, blob.blob_id)
         report.blobs += 1
+    if elsewhere:
+        told = f"of {report.blobs} blobs {elsewhere} are not where an index says"
+        report.errors.append(f"pack {name[:16]}: {told}")
     return report

@@ -2,7 +2,9 @@
 
 import hashlib
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 from container_agent.repository import documents
 from container_agent.repository.blobs import BlobKind
@@ -14,30 +16,46 @@ from container_agent.repository.stores import Store
 THREADS = 2
 # Small blobs go to the threads together: handing one over costs as much as sealing it.
 BATCH_BYTES = 1 << 20
-BATCHES_MAX = 8
+# What may wait to be sealed; one blob may be as large as this.
+SEALING_BYTES_MAX = 12 << 20
 PACK_BYTES = 16 << 20
-PACKS_MAX = 2
+STORING_MAX = 2
 
 Batch = list[tuple[BlobKind, bytes, bytes]]
+WrittenPack = tuple[bytes, list[PackedBlob]]
+
+
+class Sealing(NamedTuple):
+    """A batch in the hands of a thread."""
+
+    blobs: Future[list[SealedBlob]]
+    size: int
 
 
 class PackWriter:
     """Writes blobs that the repository does not have yet. For one thread.
 
-    Memory is bounded: 8 batches of 1 MiB, or of one larger blob, a pack of each kind that is
-    being filled, and two that are being written.
+    Memory is bounded: 12 MiB that wait to be sealed, and as much sealed, and of each kind a pack
+    that is filled, and two that are written. Once a pack could not be written every flush fails:
+    what the writer had taken in is lost.
     """
 
-    def __init__(self, store: Store, sealer: Sealer, index: Index) -> None:
+    def __init__(
+        self, store: Store, sealer: Sealer, index: Index, check_lock: Callable[[], None]
+    ) -> None:
         self._store, self._sealer, self._index = store, sealer, index
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="pack")
+        self._check_lock = check_lock
+        self._sealers = ThreadPoolExecutor(THREADS, thread_name_prefix="seal")
+        # Threads of their own: sealing goes on while packs are on their way to the medium.
+        self._storers = ThreadPoolExecutor(STORING_MAX, thread_name_prefix="store")
         self._batch: Batch = []
         self._batch_bytes = 0
         self._pending: set[bytes] = set()
-        self._sealing: deque[Future[list[SealedBlob]]] = deque()
-        self._writing: deque[Future[tuple[bytes, list[PackedBlob]]]] = deque()
+        self._sealing: deque[Sealing] = deque()
+        self._sealing_bytes = 0
+        self._storing: deque[Future[WrittenPack]] = deque()
         self._open = {kind: OpenPack() for kind in BlobKind}
-        self._written: list[tuple[bytes, list[PackedBlob]]] = []
+        self._written: list[WrittenPack] = []
         self.added_bytes = 0
         self.added_blobs = 0
 
@@ -56,62 +74,79 @@ class PackWriter:
 
     def flush(self) -> None:
         """Makes all that was put durable, with the index that names it. StorageFull when backup
-        storage takes no more: then nothing of what is not named counts."""
+        storage takes no more: then nothing of what is not named counts. RepositoryLocked when the
+        lock has run out, and with it the promise that what was there already still is."""
         self._seal_batch()
         while self._sealing:
             self._collect()
         for kind in BlobKind:
-            self._write_pack(kind)
-        while self._writing:
-            self._written.append(self._writing.popleft().result())
+            self._store_open(kind)
+        while self._storing:
+            self._settle_store()
         self._name_written()
+        self._check_lock()
         self._pending.clear()
 
     def close(self) -> None:
         """Ends the threads. What was not flushed is lost."""
-        self._threads.shutdown(cancel_futures=True)
+        self._sealers.shutdown(cancel_futures=True)
+        self._storers.shutdown(cancel_futures=True)
 
     def _seal_batch(self) -> None:
         if not self._batch:
             return
-        while len(self._sealing) >= BATCHES_MAX:
+        while self._sealing and self._sealing_bytes + self._batch_bytes > SEALING_BYTES_MAX:
             self._collect()
-        self._sealing.append(self._threads.submit(seal_all, self._sealer, self._batch))
+        future = self._sealers.submit(seal_all, self._sealer, self._batch)
+        self._sealing.append(Sealing(future, self._batch_bytes))
+        self._sealing_bytes += self._batch_bytes
         self._batch, self._batch_bytes = [], 0
 
+    # What is waited for leaves its queue only when it is there: a failure stays and is met again.
+
     def _collect(self) -> None:
-        for blob in self._sealing.popleft().result():
+        first = self._sealing[0]
+        blobs = first.blobs.result()
+        self._sealing.popleft()
+        self._sealing_bytes -= first.size
+        for blob in blobs:
             pack = self._open[blob.kind]
             pack.add(blob)
             self.added_bytes += len(blob.sealed)
             self.added_blobs += 1
             if pack.size >= PACK_BYTES:
-                self._write_pack(blob.kind)
+                self._store_open(blob.kind)
 
-    def _write_pack(self, kind: BlobKind) -> None:
-        pack, self._open[kind] = self._open[kind], OpenPack()
-        if not pack.blobs:
+    def _store_open(self, kind: BlobKind) -> None:
+        if not self._open[kind].blobs:
             return
-        while len(self._writing) >= PACKS_MAX:
-            self._written.append(self._writing.popleft().result())
-        self._writing.append(self._threads.submit(self._store_pack, pack))
+        while len(self._storing) >= STORING_MAX:
+            self._settle_store()
+        pack, self._open[kind] = self._open[kind], OpenPack()
+        self._storing.append(self._storers.submit(self._store_pack, pack))
 
-    def _store_pack(self, pack: OpenPack) -> tuple[bytes, list[PackedBlob]]:
-        data = pack.finish(self._sealer)
-        pack_id = hashlib.sha256(data).digest()
-        self._store.write(f"data/{pack_id.hex()}", data)
-        return pack_id, pack.blobs
+    def _settle_store(self) -> None:
+        self._written.append(self._storing[0].result())
+        self._storing.popleft()
+
+    def _store_pack(self, pack: OpenPack) -> WrittenPack:
+        parts = pack.finish(self._sealer)
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part)
+        self._store.write(f"data/{digest.hexdigest()}", parts)
+        return digest.digest(), pack.blobs
 
     def _name_written(self) -> None:
         while self._written:
-            named, count = [], 0
-            while self._written and count < BLOBS_PER_FILE:
-                pack_id, blobs = self._written.pop()
-                named.append((pack_id, blobs))
-                count += len(blobs)
+            count, blobs = 0, 0
+            while count < len(self._written) and blobs < BLOBS_PER_FILE:
+                blobs += len(self._written[count][1])
+                count += 1
+            named = self._written[:count]
             documents.save(self._store, self._sealer, "index", encode_index(named))
-            for pack_id, blobs in named:
-                self._index.add(pack_id, blobs)
+            self._index.add(named)
+            del self._written[:count]
 
 
 def seal_all(sealer: Sealer, batch: Batch) -> list[SealedBlob]:
