@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -107,18 +107,20 @@ class OpenFile:
 class OpenFiles:
     """The last few files that were read in: neighbours are read one by one. For any thread."""
 
-    def __init__(self) -> None:
-        self._held: dict[Path, OpenFile] = {}
+    def __init__(self, path_of: Callable[[str], Path]) -> None:
+        self._path_of = path_of
+        # By name, since to make a path costs more than to read a small blob.
+        self._held: dict[str, OpenFile] = {}
 
-    def read(self, path: Path, offset: int, length: int) -> bytes:
+    def read(self, name: str, offset: int, length: int) -> bytes:
         """At most `length` bytes of a file, fewer only where it ends."""
-        held = self._held.get(path) or self._open(path)
+        held = self._held.get(name) or self._open(name)
         return b"".join(pieces(held.descriptor, offset, length))
 
-    def _open(self, path: Path) -> OpenFile:
+    def _open(self, name: str) -> OpenFile:
         while len(self._held) >= OPEN_FILES_MAX:
             self._held.pop(next(iter(self._held.copy())), None)
-        held = self._held[path] = OpenFile(path)
+        held = self._held[name] = OpenFile(self._path_of(name))
         return held
 
 

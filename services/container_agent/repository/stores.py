@@ -62,7 +62,7 @@ class LocalStore:
 
     def __init__(self, location: str) -> None:
         self._root = Path(location)
-        self._files = OpenFiles()
+        self._files = OpenFiles(self._path)
 
     def __str__(self) -> str:
         return str(self._root)
@@ -102,7 +102,7 @@ class LocalStore:
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         """A part of a file, which stays open for the next."""
-        data = self._files.read(self._path(name), offset, length)
+        data = self._files.read(name, offset, length)
         if len(data) != length:
             raise RepositoryDamaged(f"{name} is too short.")
         return data
