@@ -31,13 +31,7 @@ from container_agent.repository.snapshots import Snapshot
 from container_agent.repository.stores import LocalStore
 from container_agent.repository.times import format_time
 from container_agent.repository.trees import Node, encode_tree
-from repositories import SECRET, reopen
-
-
-def put(writer, kind: BlobKind, data: bytes) -> bytes:
-    blob_id = hashlib.sha256(data).digest()
-    writer.put(kind, blob_id, data)
-    return blob_id
+from repositories import SECRET, put, reopen
 
 
 def write_files(repository: Repository, contents: list[bytes]) -> bytes:

@@ -5,6 +5,11 @@ import pwd
 import socket
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+
+PROC = Path("/proc")
+# Of /proc/<pid>/stat, counted from behind the name, which may hold anything.
+START_TIME_FIELD = 19
 
 
 @dataclass(frozen=True)
@@ -26,3 +31,15 @@ def local_identity() -> Identity:
     except KeyError:
         username = ""
     return Identity(socket.gethostname(), username, uid, os.getgid())
+
+
+def process_mark(pid: int) -> str:
+    """What tells a process from all others that bear its number: the system's start, the space of
+    process numbers, its own start. Empty where there is no such process, or it cannot be told."""
+    try:
+        boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
+        numbers = (PROC / "self/ns/pid").stat().st_ino
+        status = (PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return ""
+    return f"{boot}/{numbers}/{status.rpartition(')')[2].split()[START_TIME_FIELD]}"

@@ -3,13 +3,14 @@
 import os
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from container_agent.repository import documents
 from container_agent.repository.crypto import Sealer
 from container_agent.repository.errors import RepositoryDamaged, RepositoryError, RepositoryLocked
-from container_agent.repository.identity import local_identity
+from container_agent.repository.identity import local_identity, process_mark
 from container_agent.repository.stores import Store
 from container_agent.repository.times import SECOND_NS, format_time, parse_time
 
@@ -17,6 +18,8 @@ REFRESH_SECONDS = 300.0
 # Storage that is away or full for a while must not cost the lock.
 RETRY_SECONDS = 10.0
 STALE_SECONDS = 1800.0
+# A field of our own, which restic passes over.
+MARK = "process"
 
 
 class SharedLock:
@@ -34,6 +37,7 @@ class SharedLock:
     def __enter__(self) -> "SharedLock":
         # Looks for others, writes, looks again: of two that come at once, one at least sees.
         self._refuse_exclusive()
+        self._remove_dead()
         self._write()
         try:
             self._refuse_exclusive()
@@ -70,6 +74,7 @@ class SharedLock:
             "pid": os.getpid(),
             "uid": who.uid,
             "gid": who.gid,
+            MARK: process_mark(os.getpid()),
         }
         lock_id = documents.save(self._store, self._sealer, "locks", document)
         self._names.append(f"locks/{lock_id.hex()}")
@@ -95,31 +100,63 @@ class SharedLock:
             return False
         return True
 
-    def _refuse_exclusive(self) -> None:
+    def _locks(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for name in self._store.names("locks"):
-            try:
+            # It may be released while we look, or being written, or be none.
+            with suppress(FileNotFoundError, RepositoryDamaged):
                 lock = documents.load(self._store, self._sealer, "locks", name)
-                stale = is_stale(lock, time.time_ns())
-            except (FileNotFoundError, RepositoryDamaged, KeyError, TypeError, ValueError):
-                # It was released while we looked, or it is being written, or it is none.
-                continue
-            if lock.get("exclusive") and not stale:
+                yield f"locks/{name}", lock
+
+    def _refuse_exclusive(self) -> None:
+        for _, lock in self._locks():
+            if lock.get("exclusive") and not is_stale(lock, time.time_ns()):
                 raise RepositoryLocked(
                     f"The repository is locked exclusively by {lock.get('username')} on "
                     f"{lock.get('hostname')} (process {lock.get('pid')}); wait until it is done."
                 )
 
+    def _remove_dead(self) -> None:
+        """Takes away what sessions left that were killed: restic's prune would wait for them."""
+        for name, lock in self._locks():
+            if is_dead(lock):
+                self._store.remove(name)
+
+
+def is_dead(lock: dict[str, Any]) -> bool:
+    """Whether a lock of ours is certainly nobody's: made since this system started, where this
+    process lives, by one that is no more. A host's name and a number alone would not say that."""
+    mark, pid = lock.get(MARK), lock.get("pid")
+    if not isinstance(mark, str) or not isinstance(pid, int):
+        return False
+    *place, _ = mark.split("/")
+    *here, _ = process_mark(os.getpid()).split("/")
+    if not place or place != here:
+        return False
+    # The mark of another user's process may be hidden; that it runs is not.
+    now = process_mark(pid)
+    return now != mark if now else not is_running(pid)
+
 
 def is_stale(lock: dict[str, Any], now_ns: int) -> bool:
     """Whether nobody stands behind a lock any more: it is old, or its process here is gone."""
-    if now_ns - parse_time(lock["time"]) > STALE_SECONDS * SECOND_NS:
+    try:
+        made_ns, pid = parse_time(lock["time"]), int(lock["pid"])
+    except (KeyError, TypeError, ValueError):
+        # It is no lock that anybody could hold.
+        return True
+    if now_ns - made_ns > STALE_SECONDS * SECOND_NS:
         return True
     if lock.get("hostname") != local_identity().hostname:
         return False
+    return not is_running(pid)
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is a process of that number here."""
     try:
-        os.kill(int(lock["pid"]), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
-        return True
-    except PermissionError:
         return False
-    return False
+    except PermissionError:
+        return True
+    return True

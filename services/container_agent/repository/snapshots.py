@@ -79,7 +79,7 @@ def choose(snapshots: list[Snapshot], name: str) -> Snapshot:
         raise SnapshotUnknown("The repository holds no snapshots yet; make one with a backup.")
     if name == "latest":
         return max(snapshots, key=lambda snapshot: snapshot.time_ns)
-    found = [s for s in snapshots if s.snapshot_id.hex().startswith(name.lower())]
+    found = [s for s in snapshots if name and s.snapshot_id.hex().startswith(name.lower())]
     if not found:
         raise SnapshotUnknown(
             f"The repository holds no snapshot {name}; `sluicegate snapshots` lists them."
