@@ -44,8 +44,6 @@ def session_sizes(slices: int, sessions: int, slices_per_session: int, running: 
     What is spread is left in part for the streams of the run that are busy now, so that none of
     them finds the queue empty while another has several slices before it (R96).
     """
-    if slices >= sessions * slices_per_session:
-        return [slices_per_session] * sessions
-    share = -(-slices // (sessions + running))
+    share = min(slices_per_session, -(-slices // (sessions + running)))
     least, more = divmod(min(slices, sessions * share), sessions)
     return [least + (number < more) for number in range(sessions)]
