@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import string
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from container_agent.repository.repository import Repository
 from container_agent.repository.stores import LocalStore
 from container_agent.repository.times import format_time, parse_time
 from container_agent.repository.trees import Node, decode_tree, encode_tree
+from repositories import reopen
 from trees import make_tree
 
 NAMES = st.binary(min_size=1, max_size=255).filter(lambda name: b"/" not in name)
@@ -107,6 +109,10 @@ def test_what_is_no_tree_is_damage(blob: bytes):
         decode_tree(blob)
 
 
+# All that have a meaning of their own somewhere, and some of every kind; no halves of pairs.
+CHARACTERS = [*range(1, 0x250), 0x2028, 0x2029, 0xFEFF, 0xFFFD, 0xE000, 0x1F600, 0xE0001, 0x10FFFF]
+
+
 def test_trees_that_restic_wrote_are_encoded_to_the_same_bytes(tmp_path: Path):
     make_tree(tmp_path / "tree", files=200)
     os.unlink(os.fsencode(tmp_path / "tree" / "odd") + b"/link not utf-8")
@@ -124,3 +130,25 @@ def test_trees_that_restic_wrote_are_encoded_to_the_same_bytes(tmp_path: Path):
         waiting += [node.subtree for node in nodes if node.subtree]
         seen += 1
     assert seen > 20
+
+
+def test_names_by_chance_are_written_as_restic_writes_them(tmp_path: Path):
+    rng = random.Random(7)
+    place = tmp_path / "tree"
+    place.mkdir()
+    for _ in range(400):
+        text = "".join(map(chr, rng.choices(CHARACTERS, k=rng.randrange(1, 20))))
+        name = text.encode() if rng.random() < 0.7 else rng.randbytes(rng.randrange(1, 40))
+        name = name.replace(b"/", b"").replace(b"\0", b"").strip(b".")
+        if name:
+            os.close(os.open(os.fsencode(place) + b"/" + name, os.O_CREAT))
+    location = tmp_path / "repository"
+    restic(location, "init", "--repository-version", "2")
+    restic(location, "backup", place)
+    repository = reopen(location)
+    [snapshot] = repository.snapshots()
+    tree = snapshot.tree
+    while (nodes := decode_tree(blob := repository.read_blob(BlobKind.TREE, tree)))[0].subtree:
+        tree = nodes[0].subtree
+    assert [node.name for node in nodes] == sorted(os.listdir(os.fsencode(place)))
+    assert encode_tree(nodes) == blob

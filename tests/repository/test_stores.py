@@ -1,10 +1,12 @@
 """A file of the repository is whole and durable or not there, whatever befalls its writer."""
 
+import errno
 import hashlib
 import os
 import random
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -71,6 +73,35 @@ def test_a_file_is_synced_before_it_has_its_name_and_the_name_after(store, locat
     store.write(name, b"data")
     assert done == [("sync", TEMPORARY), ("rename", TEMPORARY), ("sync", name[5:7])]
     assert store.read(name) == b"data"
+
+
+@pytest.mark.parametrize("fault", [errno.EINVAL, errno.EIO])
+def test_a_share_need_not_sync_directories_but_may_not_fail_to(store, monkeypatch, fault: int):
+    sync = os.fsync
+
+    def sync_files(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(fault, os.strerror(fault))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync_files)
+    if fault == errno.EIO:
+        with pytest.raises(OSError, match="Input/output"):
+            store.write(name_of(b"data"), b"data")
+    else:
+        store.write(name_of(b"data"), b"data")
+        assert store.read(name_of(b"data")) == b"data"
+
+
+def test_where_no_links_can_be_made_a_config_is_still_not_overwritten(store, monkeypatch):
+    def link(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", link)
+    store.write("new", b"one", new=True)
+    with pytest.raises(FileExistsError):
+        store.write("new", b"two", new=True)
+    assert store.read("new") == b"one"
 
 
 @pytest.mark.parametrize("seed", range(3))

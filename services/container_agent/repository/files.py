@@ -14,6 +14,7 @@ TEMPORARY = "sluicegate-tmp-"
 PARTS_MAX = 512
 OPEN_FILES_MAX = 64
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+NO_SYNC = (errno.EINVAL, errno.EOPNOTSUPP)
 
 
 def write_durably(path: Path, parts: Iterable[bytes], *, new: bool) -> None:
@@ -84,10 +85,14 @@ def make_directories(above: Path, names: Iterable[str]) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Waits until the names in a directory are on the medium."""
+    """Waits until the names in a directory are on the medium; shares that cannot say are taken as
+    they are, as restic takes them."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
     finally:
         os.close(descriptor)
 

@@ -79,9 +79,6 @@ class Index:
         table, added = self._state
         return frozenset(table.packs) | {place.pack_id for place in added.copy().values()}
 
-    def __len__(self) -> int:
-        return len(self._state.table) + len(self._state.added)
-
 
 def merged(table: Table, added: dict[bytes, Place]) -> Table:
     """A table with the rows of both."""

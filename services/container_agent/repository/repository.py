@@ -8,7 +8,7 @@ from typing import Any
 
 from container_agent.repository import documents, keys
 from container_agent.repository.blobs import BlobKind, Place
-from container_agent.repository.crypto import MasterKey, Sealer
+from container_agent.repository.crypto import OVERHEAD_BYTES, MasterKey, Sealer
 from container_agent.repository.errors import (
     BlobMissing,
     RepositoryDamaged,
@@ -99,7 +99,7 @@ class Repository:
         place = self._index.find(kind, blob_id)
         if place is None:
             return None
-        return place.uncompressed_length or place.length - 32
+        return place.uncompressed_length or place.length - OVERHEAD_BYTES
 
     def pack_of(self, kind: BlobKind, blob_id: bytes) -> bytes | None:
         """The id of a pack that holds a blob, or None when the index names none."""
