@@ -14,7 +14,10 @@ demo: setup oracle
 test: setup oracle lint
 	$(PYTEST) tests --durations=10
 
+# Compiled ahead: every session is a process of its own, and would compile anew where Python is
+# told to write no bytecode.
 setup: .venv/ready
+	@$(BIN)/python -m compileall -q services
 
 .venv/ready: requirements.lock pyproject.toml $(shell find protos -name '*.proto' -o -name '*.py')
 	@sh .ci/python.sh $(PYTHON)
