@@ -1,14 +1,12 @@
 """SEAL: joins the records of a backup into one repository snapshot, its commit point."""
 
-import os
-import pwd
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
 
 from container_agent.repository.blobs import BlobKind
+from container_agent.repository.identity import local_identity
 from container_agent.repository.repository import Repository
 from container_agent.repository.snapshots import Snapshot, path_text
 from container_agent.repository.writer import PackWriter
@@ -45,28 +43,20 @@ def seal(work: slice_pb2.SealWork, repository: Repository, tally: Tally) -> byte
     tags = ["sluicegate", tag]
     if work.partial or tally.unread_count:
         tags.append("partial")
-    uid = os.geteuid()
+    who = local_identity()
     return repository.save_snapshot(
         Snapshot(
             time_ns=work.start_time_ns,
             tree=tree_id,
             paths=(path_text(work.asset_path),),
-            hostname=socket.gethostname(),
-            username=username(uid),
-            uid=uid,
-            gid=os.getegid(),
+            hostname=who.hostname,
+            username=who.username,
+            uid=who.uid,
+            gid=who.gid,
             parent=bytes.fromhex(work.parent_snapshot_id) or None,
             tags=tuple(tags),
         )
     )
-
-
-def username(uid: int) -> str:
-    """The name of a user, or nothing where this host knows none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return ""
 
 
 class Sealing:
