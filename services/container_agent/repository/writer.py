@@ -14,21 +14,21 @@ from container_agent.repository.packs import OpenPack, PackedBlob, SealedBlob, s
 from container_agent.repository.stores import Store
 
 THREADS = 2
-# Small blobs go to the threads together: handing one over costs as much as sealing it.
-BATCH_BYTES = 1 << 20
+# A blob of at most this is sealed where it is put. Threads that seal small ones take turns with the
+# one that reads, as only one of them runs Python at a time, and that costs more than the sealing.
+SMALL_BYTES = 64 << 10
 # What may wait to be sealed; one blob may be as large as this.
 SEALING_BYTES_MAX = 12 << 20
 PACK_BYTES = 16 << 20
 STORING_MAX = 2
 
-Batch = list[tuple[BlobKind, bytes, bytes]]
 WrittenPack = tuple[bytes, list[PackedBlob]]
 
 
 class Sealing(NamedTuple):
-    """A batch in the hands of a thread."""
+    """A large blob in the hands of a thread."""
 
-    blobs: Future[list[SealedBlob]]
+    blob: Future[SealedBlob]
     size: int
 
 
@@ -48,9 +48,7 @@ class PackWriter:
         self._sealers = ThreadPoolExecutor(THREADS, thread_name_prefix="seal")
         # Threads of their own: sealing goes on while packs are on their way to the medium.
         self._storers = ThreadPoolExecutor(STORING_MAX, thread_name_prefix="store")
-        self._batch: Batch = []
-        self._batch_bytes = 0
-        self._pending: set[bytes] = set()
+        self._pending: dict[BlobKind, set[bytes]] = {kind: set() for kind in BlobKind}
         self._sealing: deque[Sealing] = deque()
         self._sealing_bytes = 0
         self._storing: deque[Future[WrittenPack]] = deque()
@@ -62,21 +60,20 @@ class PackWriter:
     def put(self, kind: BlobKind, blob_id: bytes, data: bytes | memoryview) -> bool:
         """Has a blob written by the next flush. False when it is there already. A view is copied
         before this returns."""
-        key = blob_id + bytes((kind,))
-        if key in self._pending or self._index.find(kind, blob_id) is not None:
+        pending = self._pending[kind]
+        if blob_id in pending or self._index.find(kind, blob_id) is not None:
             return False
-        self._pending.add(key)
-        self._batch.append((kind, blob_id, bytes(data)))
-        self._batch_bytes += len(data)
-        if self._batch_bytes >= BATCH_BYTES:
-            self._seal_batch()
+        pending.add(blob_id)
+        if len(data) <= SMALL_BYTES:
+            self._pack(seal_blob(self._sealer, kind, blob_id, bytes(data)))
+        else:
+            self._hand_over(kind, blob_id, bytes(data))
         return True
 
     def flush(self) -> None:
         """Makes all that was put durable, with the index that names it. StorageFull when backup
         storage takes no more: then nothing of what is not named counts. RepositoryLocked when the
         lock has run out, and with it the promise that what was there already still is."""
-        self._seal_batch()
         while self._sealing:
             self._collect()
         for kind in BlobKind:
@@ -85,37 +82,37 @@ class PackWriter:
             self._settle_store()
         self._name_written()
         self._check_lock()
-        self._pending.clear()
+        for pending in self._pending.values():
+            pending.clear()
 
     def close(self) -> None:
         """Ends the threads. What was not flushed is lost."""
         self._sealers.shutdown(cancel_futures=True)
         self._storers.shutdown(cancel_futures=True)
 
-    def _seal_batch(self) -> None:
-        if not self._batch:
-            return
-        while self._sealing and self._sealing_bytes + self._batch_bytes > SEALING_BYTES_MAX:
+    def _hand_over(self, kind: BlobKind, blob_id: bytes, data: bytes) -> None:
+        while self._sealing and self._sealing_bytes + len(data) > SEALING_BYTES_MAX:
             self._collect()
-        future = self._sealers.submit(seal_all, self._sealer, self._batch)
-        self._sealing.append(Sealing(future, self._batch_bytes))
-        self._sealing_bytes += self._batch_bytes
-        self._batch, self._batch_bytes = [], 0
+        future = self._sealers.submit(seal_blob, self._sealer, kind, blob_id, data)
+        self._sealing.append(Sealing(future, len(data)))
+        self._sealing_bytes += len(data)
 
     # What is waited for leaves its queue only when it is there: a failure stays and is met again.
 
     def _collect(self) -> None:
         first = self._sealing[0]
-        blobs = first.blobs.result()
+        blob = first.blob.result()
         self._sealing.popleft()
         self._sealing_bytes -= first.size
-        for blob in blobs:
-            pack = self._open[blob.kind]
-            pack.add(blob)
-            self.added_bytes += len(blob.sealed)
-            self.added_blobs += 1
-            if pack.size >= PACK_BYTES:
-                self._store_open(blob.kind)
+        self._pack(blob)
+
+    def _pack(self, blob: SealedBlob) -> None:
+        pack = self._open[blob.kind]
+        pack.add(blob)
+        self.added_bytes += len(blob.sealed)
+        self.added_blobs += 1
+        if pack.size >= PACK_BYTES:
+            self._store_open(blob.kind)
 
     def _store_open(self, kind: BlobKind) -> None:
         if not self._open[kind].blobs:
@@ -147,8 +144,3 @@ class PackWriter:
             documents.save(self._store, self._sealer, "index", encode_index(named))
             self._index.add(named)
             del self._written[:count]
-
-
-def seal_all(sealer: Sealer, batch: Batch) -> list[SealedBlob]:
-    """Seals a batch, in a thread."""
-    return [seal_blob(sealer, kind, blob_id, data) for kind, blob_id, data in batch]
