@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from itertools import count
 
 from proxy_manager.core import events
@@ -16,7 +16,14 @@ from proxy_manager.core.effects import (
     TellHost,
     TellOfCapacity,
 )
-from proxy_manager.core.model import Answer, Capacity, Declined, HostedSession, Times
+from proxy_manager.core.model import (
+    Answer,
+    Capacity,
+    Declined,
+    HostedSession,
+    SessionUnknown,
+    Times,
+)
 from proxy_manager.core.model import Reason as Decline
 from proxy_manager.streams import (
     BATCH_BYTES,
@@ -71,6 +78,16 @@ class Driver:
             self._waiting.setdefault(session_id, []).append(answer)
         self.submit(events.ReservationAsked(data_manager_id, tuple(session_ids)))
         return list(await asyncio.gather(*answers))
+
+    def feed(self, foods: Iterable[events.FeedAsked]) -> list[str]:
+        """Feeds many sessions; those that were not fed, as they are gone or take no more."""
+        unknown: list[str] = []
+        for food in foods:
+            try:
+                self.submit(food)
+            except SessionUnknown:
+                unknown.append(food.session_id)
+        return unknown
 
     def attach_host(
         self, host_name: str, sessions_max: int, sessions: Sequence[HostedSession]

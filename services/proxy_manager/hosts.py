@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from proxy_manager.driver import Driver
 from proxy_manager.streams import HostCall
-from proxy_manager.translation import host_event, hosted_session, order_message
+from proxy_manager.translation import host_event, hosted_session, order_messages
 from sluicegate.rpc.conversations import first
 from sluicegate.rpc.refusals import Reason, Refusal
 from sluicegate.rpc.tasks import beside
@@ -24,8 +24,9 @@ async def attach(
     try:
         async with beside(_hear(driver, call, requests)):
             yield pb.AttachResponse(welcome=pb.HostWelcome())
-            async for order in call.orders:
-                yield order_message(order)
+            async for orders in call.orders:
+                for response in order_messages(orders, hello.takes_batches):
+                    yield response
     finally:
         driver.detach_host(call)
     if call.superseded:

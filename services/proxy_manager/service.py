@@ -9,7 +9,12 @@ from proxy_manager.core.model import ReservationLapsed, SessionUnknown
 from proxy_manager.driver import Driver
 from proxy_manager.hosts import attach
 from proxy_manager.streams import OutcomeStream
-from proxy_manager.translation import answer_message, batch_message, capacity_message
+from proxy_manager.translation import (
+    answer_message,
+    batch_message,
+    capacity_message,
+    feed_asked,
+)
 from sluicegate.rpc.conversations import first
 from sluicegate.rpc.refusals import Reason, Refusal
 from sluicegate.rpc.server import Served
@@ -76,11 +81,14 @@ class ProxyManagerService(pb_grpc.ProxyManagerServiceServicer):
         return pb.InitiateResponse()
 
     async def Feed(self, request: pb.FeedRequest, context: Context) -> pb.FeedResponse:
-        food = request.food
-        slice_ids = frozenset(slice.slice_id for slice in food.slices)
-        with refusing(food.session_id):
-            self._driver.submit(events.FeedAsked(food.session_id, food, slice_ids))
-        return pb.FeedResponse()
+        if request.HasField("food") == bool(request.foods):
+            raise Refusal(Reason.INVALID, "either food or foods: one session or many")
+        if request.HasField("food"):
+            with refusing(request.food.session_id):
+                self._driver.submit(feed_asked(request.food))
+            return pb.FeedResponse()
+        unknown = self._driver.feed(map(feed_asked, request.foods))
+        return pb.FeedResponse(unknown_session_ids=unknown)
 
     async def Drain(self, request: pb.DrainRequest, context: Context) -> pb.DrainResponse:
         self._driver.submit(events.DrainAsked(request.session_id))

@@ -1,5 +1,6 @@
 """Between the messages of the contracts and the values of the core."""
 
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from proxy_manager.core import effects, events
@@ -13,7 +14,7 @@ from proxy_manager.core.model import (
     Reason,
     SessionLost,
 )
-from proxy_manager.streams import HostCall, Numbered
+from proxy_manager.streams import BATCH_BYTES, HostCall, Numbered
 from sluicegate.v1 import host_service_pb2 as host_pb
 from sluicegate.v1 import outcome_pb2 as outcome_pb
 from sluicegate.v1 import proxy_manager_service_pb2 as pb
@@ -53,6 +54,12 @@ def host_event(call: HostCall, message: host_pb.AttachRequest) -> events.HostEve
             return events.HostHeard(*who)
 
 
+def feed_asked(food: SessionFood) -> events.FeedAsked:
+    """More slices for a session, of which the core looks only at their names."""
+    slice_ids = frozenset(slice.slice_id for slice in food.slices)
+    return events.FeedAsked(food.session_id, food, slice_ids)
+
+
 def outcome(message: outcome_pb.Outcome) -> Outcome:
     """An outcome, of which the core looks only at what it ends."""
     return Outcome(
@@ -63,6 +70,28 @@ def outcome(message: outcome_pb.Outcome) -> Outcome:
         ends_slice=message.slice_end.slice_id,
         ends_session=message.HasField("session_end"),
     )
+
+
+def order_messages(
+    orders: Sequence[effects.Order], batched: bool
+) -> Iterator[host_pb.AttachResponse]:
+    """Orders as a host gets them: in few messages, if it understands batches, each below 1 MiB."""
+    batch: list[host_pb.AttachResponse] = []
+    size = 0
+    for message in map(order_message, orders):
+        size += message.ByteSize()
+        if batch and (size > BATCH_BYTES or not batched):
+            yield _command_batch(batch)
+            batch, size = [], message.ByteSize()
+        batch.append(message)
+    if batch:
+        yield _command_batch(batch)
+
+
+def _command_batch(commands: list[host_pb.AttachResponse]) -> host_pb.AttachResponse:
+    if len(commands) == 1:
+        return commands[0]
+    return host_pb.AttachResponse(batch=host_pb.CommandBatch(commands=commands))
 
 
 def order_message(order: effects.Order) -> host_pb.AttachResponse:

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import grpc
 
 from container_agent.host.load import LoadMeter
+from container_agent.host.outgoing import Outgoing
 from container_agent.host.sessions import Sessions
 from sluicegate.rpc.channel import connect
-from sluicegate.rpc.mailbox import Mailbox
 from sluicegate.rpc.refusals import Unreachable, understanding
 from sluicegate.rpc.tasks import task_group
 from sluicegate.rpc.tracing import Tracing
@@ -23,8 +23,6 @@ LOAD_SECONDS = 2.0
 WELCOME_SECONDS = 10.0
 FIRST_SECONDS = 0.1
 LONGEST_SECONDS = 5.0
-# A proxy manager that has let so much lie is gone; what it missed it is told when it is back.
-MESSAGES_MAX = 10_000
 
 
 class Attachment:
@@ -41,7 +39,7 @@ class Attachment:
         self._host_name = host_name
         self._sessions_max = sessions_max
         self._tracing = tracing
-        self._messages: Mailbox[pb.AttachRequest] | None = None
+        self._messages: Outgoing | None = None
 
     def say(self, message: pb.AttachRequest) -> None:
         """Tells the proxy manager, if it is there."""
@@ -70,11 +68,14 @@ class Attachment:
 
     async def _attach(self, sessions: Sessions) -> None:
         channel = connect(self._proxy_manager, self._tracing)
-        messages: Mailbox[pb.AttachRequest] = Mailbox(MESSAGES_MAX)
+        messages = Outgoing()
         try:
             hosted, again = sessions.report()
             hello = pb.HostHello(
-                host_name=self._host_name, sessions_max=self._sessions_max, sessions=hosted
+                host_name=self._host_name,
+                sessions_max=self._sessions_max,
+                sessions=hosted,
+                takes_batches=True,
             )
             for message in (pb.AttachRequest(hello=hello), *again):
                 messages.put(message)
@@ -126,3 +127,6 @@ def obey(sessions: Sessions, response: pb.AttachResponse) -> None:
         case "acknowledge":
             acknowledge = response.acknowledge
             sessions.acknowledge(acknowledge.session_id, acknowledge.through_outcome_number)
+        case "batch":
+            for command in response.batch.commands:
+                obey(sessions, command)
