@@ -24,18 +24,29 @@ def save(store: Store, sealer: Sealer, kind: str, document: dict[str, Any]) -> b
 
 def load(store: Store, sealer: Sealer, kind: str, name: str) -> dict[str, Any]:
     """Reads a document. RepositoryDamaged when its bytes are not what its name says."""
+    return parse(read(store, sealer, kind, name), f"{kind}/{name}")
+
+
+def read(store: Store, sealer: Sealer, kind: str, name: str) -> bytes:
+    """Reads a document as its JSON. RepositoryDamaged as by `load`."""
     sealed = store.read(f"{kind}/{name}")
     if hashlib.sha256(sealed).hexdigest() != name:
         raise RepositoryDamaged(f"{kind}/{name} is damaged: its name is not its hash.")
-    return parse(sealer.open(sealed), f"{kind}/{name}")
+    return unpacked(sealer.open(sealed), f"{kind}/{name}")
+
+
+def unpacked(plain: bytes, name: str) -> bytes:
+    """A document's JSON from its opened bytes, compressed or, as older programs write it, not."""
+    if plain[:1] == COMPRESSED:
+        return decompress_document(plain[1:])
+    if plain[:1] not in PLAIN_STARTS:
+        raise RepositoryDamaged(f"{name} is of a format that is not known.")
+    return plain
 
 
 def parse(plain: bytes, name: str) -> dict[str, Any]:
-    """A document from its opened bytes, compressed or, as older programs write it, not."""
-    if plain[:1] == COMPRESSED:
-        plain = decompress_document(plain[1:])
-    elif plain[:1] not in PLAIN_STARTS:
-        raise RepositoryDamaged(f"{name} is of a format that is not known.")
+    """A document from its opened bytes, or from its JSON."""
+    plain = unpacked(plain, name)
     try:
         document = json.loads(plain)
     except ValueError as error:

@@ -1,16 +1,18 @@
 """The index: where each blob lies, as the repository's index files tell it, held compactly."""
 
-import struct
 import threading
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
 
 from container_agent.repository.blobs import BlobKind, Place
 from container_agent.repository.errors import RepositoryDamaged
-from container_agent.repository.index_table import Table, TableBuilder, key_of
+from container_agent.repository.index_table import ROW, Table, TableBuilder, key_of
 from container_agent.repository.packs import PackedBlob
 
-KINDS = {kind.word: kind for kind in BlobKind}
+ID_BYTES = 32
+KINDS = {kind.word: int(kind) for kind in BlobKind}
 # restic keeps an index file well below 8 MiB; a blob takes about 150 bytes in it.
 BLOBS_PER_FILE = 40_000
 # What was added takes several times the room of a row until it becomes one.
@@ -18,6 +20,34 @@ ADDED_MIN = 20_000
 ADDED_PART = 8
 
 WrittenPack = tuple[bytes, list[PackedBlob]]
+Id = Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
+Bytes = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
+
+
+class ToldBlob(msgspec.Struct, gc=False):
+    """A blob as an index file names it."""
+
+    id: Id
+    type: Literal["data", "tree"]
+    offset: Bytes
+    length: Bytes
+    uncompressed_length: Bytes = 0
+
+
+class ToldPack(msgspec.Struct, gc=False):
+    """A pack as an index file names it."""
+
+    id: Id
+    blobs: list[ToldBlob]
+
+
+class Told(msgspec.Struct, gc=False):
+    """An index file. Reading it into types checks it, and takes a sixth of the time of objects."""
+
+    packs: list[ToldPack] | None
+
+
+_index_files = msgspec.json.Decoder(Told)
 
 
 class State(NamedTuple):
@@ -37,8 +67,9 @@ class Index:
         self._state = State(TableBuilder().build(), {})
         self._changing = threading.Lock()
 
-    def load(self, documents: Iterable[dict[str, Any]]) -> None:
-        """Takes in index files anew; RepositoryDamaged when one is none. What was added stays."""
+    def load(self, documents: Iterable[bytes]) -> None:
+        """Takes in the JSON of index files anew; RepositoryDamaged when one is none. What was
+        added stays."""
         builder = TableBuilder()
         for document in documents:
             add_document(builder, document)
@@ -83,26 +114,38 @@ class Index:
 def merged(table: Table, added: dict[bytes, Place]) -> Table:
     """A table with the rows of both."""
     builder = TableBuilder(table)
-    for key, place in added.items():
-        builder.add(key, builder.number_of(place.pack_id), *place[1:])
+    builder.add_rows(
+        ROW.pack(key[:-1], key[-1], builder.number_of(place.pack_id), *place[1:])
+        for key, place in added.items()
+    )
     return builder.build()
 
 
-def add_document(builder: TableBuilder, document: dict[str, Any]) -> None:
+def add_document(builder: TableBuilder, document: bytes) -> None:
     """Takes in one index file."""
     try:
-        for pack in document["packs"] or ():
-            number = builder.number_of(bytes.fromhex(pack["id"]))
-            for blob in pack["blobs"]:
-                builder.add(
-                    key_of(KINDS[blob["type"]], bytes.fromhex(blob["id"])),
-                    number,
-                    blob["offset"],
-                    blob["length"],
-                    blob.get("uncompressed_length", 0),
-                )
-    except (KeyError, TypeError, ValueError, struct.error) as error:
+        for pack in _index_files.decode(document).packs or ():
+            (pack_id,) = ids_of([pack.id])
+            builder.add_rows(rows_of(pack.blobs, builder.number_of(pack_id)))
+    except (msgspec.MsgspecError, ValueError) as error:
         raise RepositoryDamaged(f"An index file is damaged: {error!r}.") from error
+
+
+def rows_of(blobs: list[ToldBlob], pack: int) -> list[bytes]:
+    """The rows of a pack's blobs."""
+    row, kinds = ROW.pack, KINDS
+    return [
+        row(blob_id, kinds[b.type], pack, b.offset, b.length, b.uncompressed_length)
+        for blob_id, b in zip(ids_of([b.id for b in blobs]), blobs, strict=True)
+    ]
+
+
+def ids_of(told: list[str]) -> list[bytes]:
+    """Ids of 64 characters each as bytes; ValueError when there is one that is none."""
+    ids = bytes.fromhex("".join(told))
+    if len(ids) != ID_BYTES * len(told):
+        raise ValueError("spaces in an id")
+    return [ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)]
 
 
 def encode_blob(blob: PackedBlob) -> dict[str, Any]:

@@ -3,78 +3,88 @@
 import struct
 from array import array
 from bisect import bisect_left
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from container_agent.repository.blobs import BlobKind, Place
 
 # Blob id and kind, by which rows are sorted; then pack number, offset, length, plain length.
-ROW = struct.Struct(">33sIIII")
-KEY_BYTES = 33
-BUCKETS = 1 << 16
+ROW = struct.Struct(">32sBIIII")
+# Rows are found by the first bits of their keys, which are hashes: so many rows share them.
+BUCKET_ROWS = 16
+BUCKET_BITS_MAX = 16
+# Rows as objects take several times their room in a table; beyond this they are packed.
+LOOSE_MAX = 100_000
 PARTS = 1 << 8
 
 
 def key_of(kind: BlobKind, blob_id: bytes) -> bytes:
     """What a row is found by."""
-    return blob_id + bytes((kind,))
+    return blob_id + KIND_BYTES[kind]
+
+
+KIND_BYTES = {kind: bytes((kind,)) for kind in BlobKind}
 
 
 class Table:
-    """Rows sorted by their keys. The first two bytes of a key, which is a hash, say nearly where
-    it is: that halves what a look-up costs."""
+    """Rows sorted by their keys. The first bits of a key say nearly where it is, and the few rows
+    that share them are searched as one string."""
 
-    def __init__(self, packs: list[bytes], rows: bytearray, counts: "array[int]") -> None:
+    def __init__(
+        self, packs: list[bytes], rows: bytearray, starts: "array[int]", bits: int
+    ) -> None:
         self.packs = packs
         self.rows = rows
-        self._starts = array("I", accumulate(counts, initial=0))
+        self._starts = starts
+        self._shift = 16 - bits
 
     def __len__(self) -> int:
         return len(self.rows) // ROW.size
 
-    def __getitem__(self, number: int) -> bytearray:
-        start = number * ROW.size
-        return self.rows[start : start + KEY_BYTES]
-
     def find(self, key: bytes) -> Place | None:
         """Where a blob lies, or None."""
-        bucket = key[0] << 8 | key[1]
-        stop = self._starts[bucket + 1]
-        number = bisect_left(self, key, self._starts[bucket], stop)
-        return self._place(number) if number < stop and self[number] == key else None
+        bucket = (key[0] << 8 | key[1]) >> self._shift
+        at = self._search(key, self._starts[bucket], self._starts[bucket + 1])
+        return None if at < 0 else self._place(at)
 
     def find_all(self, key: bytes) -> list[Place]:
         """Every place of a blob."""
-        bucket = key[0] << 8 | key[1]
-        stop = self._starts[bucket + 1]
-        number = bisect_left(self, key, self._starts[bucket], stop)
+        bucket = (key[0] << 8 | key[1]) >> self._shift
+        at, stop = self._starts[bucket], self._starts[bucket + 1]
         found = []
-        while number < stop and self[number] == key:
-            found.append(self._place(number))
-            number += 1
+        while (at := self._search(key, at, stop)) >= 0:
+            found.append(self._place(at))
+            at += ROW.size
         return found
 
-    def _place(self, number: int) -> Place:
-        _, pack, offset, length, uncompressed = ROW.unpack_from(self.rows, number * ROW.size)
+    def _search(self, key: bytes, at: int, stop: int) -> int:
+        """Where the first row with the key begins, or -1; what looks like it amid rows is none."""
+        at = self.rows.find(key, at, stop)
+        while at >= 0 and at % ROW.size:
+            at = self.rows.find(key, at + 1, stop)
+        return at
+
+    def _place(self, at: int) -> Place:
+        _, _, pack, offset, length, uncompressed = ROW.unpack_from(self.rows, at)
         return Place(self.packs[pack], offset, length, uncompressed)
 
 
 class TableBuilder:
-    """Rows on their way into a table. They are sorted part by part: as objects, all at once, they
+    """Rows on their way into a table. Many are sorted part by part: as objects, all at once, they
     would take twice the room of the table."""
 
     def __init__(self, table: Table | None = None) -> None:
         self._packs: list[bytes] = []
         self._pack_numbers: dict[bytes, int] = {}
-        self._parts = [bytearray() for _ in range(PARTS)]
-        self._counts = array("I", bytes(BUCKETS * 4))
+        self._loose: list[bytes] = []
+        self._parts: list[bytearray] = []
         if table is not None:
             self._take(table)
 
     def _take(self, table: Table) -> None:
         for pack_id in table.packs:
             self.number_of(pack_id)
-        for start in range(0, len(table.rows), ROW.size):
-            self._add_row(table.rows[start : start + ROW.size])
+        self.add_rows(rows_in(table.rows))
 
     def number_of(self, pack_id: bytes) -> int:
         """The number of a pack in the rows."""
@@ -83,22 +93,56 @@ class TableBuilder:
             self._packs.append(pack_id)
         return number
 
-    def add(self, key: bytes, pack: int, offset: int, length: int, uncompressed: int) -> None:
-        """Adds a blob; struct.error or ValueError when it is none."""
-        if len(key) != KEY_BYTES:
-            raise ValueError(f"a blob id of {len(key) - 1} bytes")
-        self._add_row(ROW.pack(key, pack, offset, length, uncompressed))
+    def add_rows(self, rows: Iterable[bytes]) -> None:
+        """Adds blobs, each a packed `ROW`."""
+        coming = iter(rows)
+        while some := list(islice(coming, LOOSE_MAX)):
+            self._loose += some
+            if len(self._loose) >= LOOSE_MAX:
+                self._pack_loose()
 
-    def _add_row(self, row: bytes | bytearray) -> None:
-        self._parts[row[0]] += row
-        self._counts[row[0] << 8 | row[1]] += 1
+    def _pack_loose(self) -> None:
+        parts = self._parts = self._parts or [bytearray() for _ in range(PARTS)]
+        for row in self._loose:
+            parts[row[0]] += row
+        self._loose = []
 
     def build(self) -> Table:
         """The table. The builder is empty then."""
-        rows = bytearray()
+        if self._parts:
+            self._pack_loose()
+        count = sum(map(len, self._parts)) // ROW.size + len(self._loose)
+        bits = min(BUCKET_BITS_MAX, max(8, (count // BUCKET_ROWS).bit_length()))
+        rows, starts = bytearray(), array("Q")
+        for first, some in self._sorted():
+            starts.extend(starts_in(some, first, len(rows), bits))
+            rows += b"".join(some)
+        starts.append(len(rows))
+        return Table(self._packs, rows, starts, bits)
+
+    def _sorted(self) -> Iterator[tuple[range, list[bytes]]]:
+        """Rows in order, with the first bytes that theirs are among.
+
+        The same row may come twice, where two index files name one pack.
+        """
+        if not self._parts:
+            self._loose.sort()
+            yield range(PARTS), self._loose
+            self._loose = []
         for number, part in enumerate(self._parts):
             self._parts[number] = bytearray()
-            starts = range(0, len(part), ROW.size)
-            # The same row may come twice, where two index files name one pack.
-            rows += b"".join(sorted(bytes(part[start : start + ROW.size]) for start in starts))
-        return Table(self._packs, rows, self._counts)
+            yield range(number, number + 1), sorted(rows_in(part))
+
+
+def rows_in(rows: bytearray) -> Iterator[bytes]:
+    """The rows of a string of them."""
+    return (bytes(rows[at : at + ROW.size]) for at in range(0, len(rows), ROW.size))
+
+
+def starts_in(rows: list[bytes], first: range, base: int, bits: int) -> Iterator[int]:
+    """Where each bucket of some first bytes begins in a table, of rows that begin there at
+    `base`."""
+    at = 0
+    for bucket in range(first.start << bits - 8, first.stop << bits - 8):
+        at = bisect_left(rows, (bucket << 16 - bits).to_bytes(2, "big"), at)
+        yield base + at * ROW.size

@@ -88,7 +88,7 @@ class Repository:
     def load_index(self) -> None:
         """Reads what the repository's index files name now."""
         names = self._store.names("index")
-        self._index.load(documents.load(self._store, self._sealer, "index", n) for n in names)
+        self._index.load(documents.read(self._store, self._sealer, "index", n) for n in names)
 
     def has(self, kind: BlobKind, blob_id: bytes) -> bool:
         """Whether the index names a blob."""
