@@ -1,16 +1,16 @@
 """A tiny session: speaks SessionService as the real one does, and does what its slices' ids say.
 
 `ok` ends well, `hang` waits to be cancelled, `stuck` does not even listen, `die` dies. It runs as
-`python session_program.py --socket PATH --session-id ID`, the token on standard input.
+`python session_program.py`, as a parent of sessions.
 """
 
-import argparse
 import asyncio
 import os
 import sys
 
 import grpc
 
+from container_agent.host.forking import born
 from sluicegate.v1 import outcome_pb2
 from sluicegate.v1 import session_service_pb2 as pb
 from sluicegate.v1.session_service_pb2_grpc import SessionServiceStub
@@ -93,16 +93,13 @@ class Program:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--socket", required=True)
-    parser.add_argument("--session-id", required=True)
-    given = parser.parse_args()
-    if given.session_id.startswith("unborn"):
+    birth = born()
+    if birth.session_id.startswith("unborn"):
         sys.exit("it cannot even begin")
-    token = sys.stdin.readline().strip()
-    if given.session_id.startswith("imposter"):
+    token = birth.token
+    if birth.session_id.startswith("imposter"):
         token = "x" * len(token)
-    asyncio.run(Program(given.session_id).run(given.socket, token))
+    asyncio.run(Program(birth.session_id).run(birth.socket, token))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from typing import Annotated
 import typer
 
 from container_agent.host.attach import Attachment
+from container_agent.host.parent_program import SESSION_COMMAND, ParentProgram
 from container_agent.host.passwords import PasswordMissing, find_password
-from container_agent.host.process_runtime import SESSION_COMMAND, ProcessRuntime
+from container_agent.host.process_runtime import ProcessRuntime
 from container_agent.host.sessions import Sessions
 from container_agent.host.sessions_server import served
 from sluicegate.rpc.logs import set_up_logs
@@ -51,6 +52,8 @@ class Settings:
     run_directory: Path
     password: Callable[[], bytes]
     session_command: tuple[str, ...] = SESSION_COMMAND
+    # The same, when it is started already.
+    session_program: ParentProgram | None = None
 
 
 @asynccontextmanager
@@ -60,9 +63,8 @@ async def running(settings: Settings) -> AsyncIterator[None]:
     attachment = Attachment(
         settings.proxy_manager, settings.host_name, settings.sessions_max, tracing
     )
-    runtime = ProcessRuntime(settings.run_directory, settings.session_command)
     with private_socket(settings.run_directory) as path:
-        async with task_group() as tasks:
+        async with _runtime(settings) as runtime, task_group() as tasks:
             sessions = Sessions(runtime, path, settings.password, attachment.say, tasks)
             server = Server([served(sessions)], [f"unix:{path}"], tracing, reflection=False)
             await server.start()
@@ -75,6 +77,12 @@ async def running(settings: Settings) -> AsyncIterator[None]:
                 keeping.cancel()
                 await server.stop(0.0)
     await asyncio.to_thread(tracing.shut_down)
+
+
+def _runtime(settings: Settings) -> ProcessRuntime:
+    return ProcessRuntime(
+        settings.run_directory, settings.session_command, settings.session_program
+    )
 
 
 async def _until_welcomed(attachment: Attachment, proxy_manager: str) -> None:

@@ -1,8 +1,6 @@
 """A host agent as far as one session needs it, and the session process that talks to it."""
 
 import asyncio
-import contextlib
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -10,6 +8,8 @@ from pathlib import Path
 
 import grpc
 
+from container_agent.host.process_runtime import ProcessRuntime
+from container_agent.host.session_parent import SessionProcess
 from sluicegate.v1 import outcome_pb2, session_pb2, session_service_pb2, slice_pb2
 from sluicegate.v1.session_service_pb2_grpc import (
     SessionServiceServicer,
@@ -92,14 +92,22 @@ class HostAgent(SessionServiceServicer):
 class Session:
     """A session process and the host agent that it talks to."""
 
-    def __init__(self, agent: HostAgent, server: grpc.aio.Server, process) -> None:
+    def __init__(
+        self,
+        agent: HostAgent,
+        server: grpc.aio.Server,
+        process: SessionProcess,
+        waiting: asyncio.Task[str],
+    ) -> None:
         self.agent = agent
         self.server = server
         self.process = process
+        self.waiting = waiting
 
-    async def exit_code(self, seconds: float = DEADLINE_SECONDS) -> int:
+    async def exit_code(self, seconds: float = DEADLINE_SECONDS) -> int | None:
         async with asyncio.timeout(seconds):
-            return await self.process.wait()
+            await asyncio.shield(self.waiting)
+        return self.process.returncode
 
 
 @asynccontextmanager
@@ -110,21 +118,13 @@ async def session_process(directory: Path) -> AsyncIterator[Session]:
     add_SessionServiceServicer_to_server(agent, server)
     server.add_insecure_port(f"unix:{directory}/agent.sock")
     await server.start()
-    command = [sys.executable, "-m", "container_agent.session"]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        *("--socket", f"{directory}/agent.sock", "--session-id", SESSION),
-        stdin=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    process.stdin.write(TOKEN.encode() + b"\n")
-    await process.stdin.drain()
-    process.stdin.close()
-    try:
-        await until(lambda: bool(agent.said("hello")))
-        yield Session(agent, server, process)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
+    async with ProcessRuntime(directory) as runtime:
+        process = await runtime.create(SESSION, TOKEN, directory / "agent.sock")
+        waiting = asyncio.create_task(process.wait())
+        try:
+            await until(lambda: bool(agent.said("hello")))
+            yield Session(agent, server, process, waiting)
+        finally:
             process.kill()
-        await process.wait()
-        await server.stop(0)
+            await waiting
+            await server.stop(0)

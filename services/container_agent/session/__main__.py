@@ -1,18 +1,18 @@
-"""The session process: `python -m container_agent.session --socket PATH --session-id ID`.
+"""The program of the sessions: `python -m container_agent.session`, which the host agent starts.
 
-Its token comes as a line on standard input. It ends with 0 when all is done and committed, and
-with 1 at once when its host agent is gone: then nobody can hear of what it does.
+It is the parent of which each session is a fork. A session ends with 0 when all is done and
+committed, and with 1 at once when its host agent is gone: then nobody can hear of what it does.
 """
 
-import argparse
 import asyncio
 import logging
 import os
 import resource
 import sys
 
+from container_agent.host.forking import born
 from container_agent.session.link import Link, LinkBroken
-from container_agent.session.runner import NotCommitted, Runner
+from container_agent.session.runner import NotCommitted, Runner, load_work
 from sluicegate.rpc.channel import connect
 from sluicegate.rpc.logs import set_up_logs
 from sluicegate.rpc.tracing import Tracing
@@ -21,14 +21,6 @@ from sluicegate.rpc.tracing import Tracing
 OPEN_FILES = 16384
 
 log = logging.getLogger(__name__)
-
-
-def arguments() -> argparse.Namespace:
-    """What the host agent says on the command line; nothing secret."""
-    parser = argparse.ArgumentParser(prog="container-agent-session", description=__doc__)
-    parser.add_argument("--socket", required=True, help="the host agent's unix socket")
-    parser.add_argument("--session-id", required=True, help="which session this is")
-    return parser.parse_args()
 
 
 def raise_open_files() -> None:
@@ -55,13 +47,13 @@ async def live(socket: str, session_id: str, token: str) -> int:
 
 def main() -> None:
     """Ends without waiting for the working thread: it may hang in a file system that is gone."""
-    given = arguments()
+    load_work()
+    birth = born()
     set_up_logs("container-agent-session")
     raise_open_files()
-    token = sys.stdin.readline().strip()
     code = 1
     try:
-        code = asyncio.run(live(given.socket, given.session_id, token))
+        code = asyncio.run(live(birth.socket, birth.session_id, birth.token))
     except Exception:
         log.exception("The session ends by a fault of Sluicegate.")
     finally:
