@@ -2,13 +2,22 @@
 
 import stat
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from container_agent.repository.times import format_time, parse_time
 from container_agent.repository.trees import Node, encode_tree
-from container_agent.session.restore_entries import Entry, mode_of, small_files_alone
+from container_agent.session.restore_entries import (
+    Entry,
+    Told,
+    mode_of,
+    small_files_alone,
+    time_of,
+)
 
 RANGE_BYTES = 1 << 20
+LINKED = {"type": "file", "inode": 5, "links": 2}
 
 
 def node(name: bytes, kind: str, links: int, size: int, user: str, target: bytes) -> Node:
@@ -49,7 +58,32 @@ def test_modes_are_those_of_chmod():
 
 def test_only_files_with_an_inode_and_other_names_are_hard_linked():
     def linked(**told) -> bool:
-        return Entry(b"a", {"type": "file", "inode": 5, "links": 2} | told).is_hard_linked
+        return Entry(b"a", Told("a", **LINKED | told)).is_hard_linked
 
     assert linked()
     assert not linked(links=1) and not linked(inode=0) and not linked(type="symlink")
+
+
+@given(st.integers(-(1 << 55), 1 << 60) | st.integers(0, 9))
+def test_times_are_what_was_written(time_ns):
+    assert time_of(format_time(time_ns)) == time_ns
+
+
+@pytest.mark.parametrize(
+    ("told", "same"),
+    [
+        ("2026-11-25T18:56:25.1234567899Z", "2026-11-25T18:56:25.123456789Z"),
+        ("2026-11-25T18:56:25.5+01:30", "2026-11-25T17:26:25.500Z"),
+        ("2026-11-25T18:56:25-01:30", "2026-11-25T20:26:25Z"),
+    ],
+)
+def test_a_time_may_be_told_in_more_than_one_way(told, same):
+    assert time_of(told) == parse_time(same)
+
+
+@pytest.mark.parametrize(
+    "told", ["", "Z", "2026-11-25T18:56:25.Z", "2026-11-25T18:56:25.x5Z", "2026-11-25T18:56:2.5Z"]
+)
+def test_what_is_no_time_is_said_so(told):
+    with pytest.raises(ValueError, match="no time"):
+        time_of(told)

@@ -9,7 +9,7 @@ import pytest
 from compare import describe, differences
 from container_agent.repository.errors import BlobMissing, RepositoryDamaged
 from container_agent.repository.trees import Node
-from container_agent.session.restore_entries import Entry
+from container_agent.session.restore_entries import Entry, Told
 from container_agent.session.restore_files import part_name
 from restore.restoring import (
     RANGE_BYTES,
@@ -118,7 +118,7 @@ def test_what_was_planted_in_a_target_is_not_followed(forged, target, outside, k
     repository = forged.snapshot(node)
     target.mkdir()
     content_ids = [blob_id.hex() for blob_id in node.content or ()]
-    for name in (b"name", part_name(Entry(b"name", {"content": content_ids}))):
+    for name in (b"name", part_name(Entry(b"name", Told("name", "file", content=content_ids)))):
         place = target / os.fsdecode(name)
         if in_the_way == "hard link":
             place.hardlink_to(outside / "canary")

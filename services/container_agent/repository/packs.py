@@ -46,7 +46,9 @@ def seal_blob(sealer: Sealer, kind: BlobKind, blob_id: bytes, data: bytes) -> Se
     return SealedBlob(kind, blob_id, sealer.seal(packed), len(data))
 
 
-def open_blob(sealer: Sealer, blob_id: bytes, sealed: bytes, uncompressed_length: int) -> bytes:
+def open_blob(
+    sealer: Sealer, blob_id: bytes, sealed: bytes | memoryview, uncompressed_length: int
+) -> bytes:
     """The blob's bytes, authentic and of the right hash, or RepositoryDamaged."""
     try:
         plain = sealer.open(sealed)

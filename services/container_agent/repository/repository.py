@@ -20,8 +20,9 @@ from container_agent.repository.index import Index
 from container_agent.repository.locks import SharedLock
 from container_agent.repository.packs import open_blob
 from container_agent.repository.polynomials import random_polynomial
+from container_agent.repository.reading import BlobReader
 from container_agent.repository.snapshots import Snapshot, choose, decode_snapshot, encode_snapshot
-from container_agent.repository.stores import NAME, Store
+from container_agent.repository.stores import NAME, Store, pack_name
 from container_agent.repository.verification import PackReport, verify_pack
 from container_agent.repository.writer import PackWriter
 
@@ -118,12 +119,15 @@ class Repository:
         raise failure or BlobMissing(f"No pack holds the {kind.word} blob {blob_id.hex()[:16]}.")
 
     def _read_at(self, place: Place, blob_id: bytes) -> bytes:
-        name = f"data/{place.pack_id.hex()}"
         try:
-            sealed = self._store.read_range(name, place.offset, place.length)
+            sealed = self._store.read_range(pack_name(place.pack_id), place.offset, place.length)
         except FileNotFoundError:
             raise BlobMissing(f"The pack {place.pack_id.hex()[:16]} is gone.") from None
         return open_blob(self._sealer, blob_id, sealed, place.uncompressed_length)
+
+    def reader(self) -> BlobReader:
+        """A reader of small blobs that were stored together; for one thread."""
+        return BlobReader(self._store, self._sealer, self._index, self.read_blob)
 
     def writer(self) -> PackWriter:
         """A writer of blobs; close it."""

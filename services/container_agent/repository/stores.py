@@ -41,8 +41,9 @@ class Store(Protocol):
         """A whole file; FileNotFoundError when it is not there."""
         ...
 
-    def read_range(self, name: str, offset: int, length: int) -> bytes:
-        """A part of a file; RepositoryDamaged when it is shorter."""
+    def read_range(self, name: str, offset: int, length: int, ahead: int = 0) -> bytes:
+        """A part of a file; RepositoryDamaged when it is shorter. With `ahead`, what follows it
+        comes along, as far as there is so much."""
         ...
 
     def write(self, name: str, data: bytes | list[bytes], *, new: bool = False) -> None:
@@ -100,10 +101,10 @@ class LocalStore:
         """A whole file."""
         return self._path(name).read_bytes()
 
-    def read_range(self, name: str, offset: int, length: int) -> bytes:
+    def read_range(self, name: str, offset: int, length: int, ahead: int = 0) -> bytes:
         """A part of a file, which stays open for the next."""
-        data = self._files.read(name, offset, length)
-        if len(data) != length:
+        data = self._files.read(name, offset, length + ahead)
+        if len(data) < length:
             raise RepositoryDamaged(f"{name} is too short.")
         return data
 
@@ -136,6 +137,11 @@ class LocalStore:
             if error.errno not in FULL:
                 raise
             raise StorageFull(f"Backup storage is full: {self._root}. Make room there.") from error
+
+
+def pack_name(pack_id: bytes) -> str:
+    """The name of a pack."""
+    return f"data/{pack_id.hex()}"
 
 
 def listing(directory: Path) -> list[str]:

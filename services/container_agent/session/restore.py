@@ -32,17 +32,18 @@ def restore(work: slice_pb2.RestoreWork, repository: Repository, tally: Tally) -
     target = Target(work.plan.target)
     files = FileRestorer(repository, target, tally)
     try:
-        for above, entry in selection.walk(reach):
+        for above, entries in selection.runs(reach):
             tally.check()
-            if not entry.is_file:
-                restore_other(target, files, tally, above, entry)
-            elif entry.is_hard_linked:
-                continue
-            elif entry.size > work.range_bytes:
-                first, last = reach.bytes_of((*above, entry.name))
-                files.span(above, entry, first, last)
-            else:
-                files.whole(above, entry)
+            for entry in entries:
+                if not entry.is_file:
+                    restore_other(target, files, tally, above, entry)
+                elif entry.is_hard_linked:
+                    continue
+                elif entry.size > work.range_bytes:
+                    first, last = reach.bytes_of((*above, entry.name))
+                    files.span(above, entry, first, last)
+                else:
+                    files.whole(above, entry)
         files.settle()
     finally:
         files.close()
@@ -68,15 +69,15 @@ def restore_other(
 
 def make_entry(directory: int, entry: Entry) -> None:
     """Makes a link, a pipe, a socket or a device."""
-    node = entry.node()
-    link = node.type == "symlink"
+    kind = entry.told.type
+    link = kind == "symlink"
     try:
         if link:
-            create_symlink(directory, node.name, node.linktarget)
-        elif node.type in KINDS:
-            create_special(directory, node.name, KINDS[node.type], node.device)
+            create_symlink(directory, entry.name, entry.linktarget())
+        elif kind in KINDS:
+            create_special(directory, entry.name, KINDS[kind], entry.told.device)
         else:
-            raise RepositoryDamaged(f"Entries of the kind {node.type!r} are not known.")
+            raise RepositoryDamaged(f"Entries of the kind {kind!r} are not known.")
     except (ValueError, OverflowError) as error:
         raise RepositoryDamaged(f"It is not what can be made: {error}.") from error
-    give_metadata_unopened(directory, node.name, entry.metadata(), link)
+    give_metadata_unopened(directory, entry.name, entry.metadata(), link)

@@ -4,96 +4,127 @@ They stay as the JSON of their tree tells them: a walk that needs only sizes, or
 only half of it, do not pay for whole nodes.
 """
 
-import json
 import re
 import stat
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Annotated, NamedTuple
+
+import msgspec
 
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.errors import RepositoryDamaged
 from container_agent.repository.quoting import unquote
-from container_agent.repository.repository import Repository
 from container_agent.repository.times import parse_time
-from container_agent.repository.trees import Node, decode_node
 from container_agent.storage.write_metadata import Metadata
 from sluicegate.rpc.text import printable
 
 FORBIDDEN = frozenset((b"", b".", b".."))
-NOT_TREES = (ValueError, KeyError, TypeError, AttributeError)
 PERMISSIONS = 0o777
 # Go keeps these apart from the permissions.
 SPECIAL_BITS = ((1 << 23, stat.S_ISUID), (1 << 22, stat.S_ISGID), (1 << 20, stat.S_ISVTX))
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Owner = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
+
+
+class ToldAttribute(msgspec.Struct, gc=False):
+    """An extended attribute; Go tells an empty value as none."""
+
+    name: str
+    value: bytes | None = None
+
+
+class Told(msgspec.Struct, gc=False):
+    """A node as a tree's JSON tells it, of which every field has its type."""
+
+    name: str
+    type: str
+    mode: Count = 0
+    mtime: str = ""
+    atime: str = ""
+    uid: Owner | None = None
+    gid: Owner | None = None
+    inode: Count = 0
+    device_id: Count = 0
+    size: Count = 0
+    links: Count = 0
+    linktarget: str = ""
+    linktarget_raw: bytes | None = None
+    extended_attributes: list[ToldAttribute] | None = None
+    device: Count = 0
+    content: list[str] | None = None
+    subtree: str | None = None
+
+
+class ToldTree(msgspec.Struct, gc=False):
+    """A tree."""
+
+    nodes: list[Told] | None
+
+
+_trees = msgspec.json.Decoder(ToldTree)
 
 
 class Entry(NamedTuple):
     """An entry of a tree, whose name has been checked. RepositoryDamaged when it is none."""
 
     name: bytes
-    told: dict[str, Any]
+    told: Told
 
     @property
     def is_directory(self) -> bool:
         """True for a directory."""
-        return bool(self.told["type"] == "dir")
+        return self.told.type == "dir"
 
     @property
     def is_file(self) -> bool:
         """True for a regular file."""
-        return bool(self.told["type"] == "file")
+        return self.told.type == "file"
 
     @property
     def is_hard_linked(self) -> bool:
         """True for a file that has other names, which the finish makes one again."""
         told = self.told
-        try:
-            return bool(told.get("links", 0) > 1 and told.get("inode") and self.is_file)
-        except NOT_TREES as error:
-            raise self._damaged() from error
+        return told.links > 1 and told.inode > 0 and told.type == "file"
 
     @property
     def size(self) -> int:
         """The size of a file."""
-        size = self.told.get("size", 0)
-        if type(size) is not int or size < 0:
-            raise self._damaged()
-        return size
+        return self.told.size
 
     def subtree(self) -> bytes:
         """The id of a directory's tree."""
         try:
-            return bytes.fromhex(self.told["subtree"])
-        except NOT_TREES as error:
+            return bytes.fromhex(self.told.subtree or "none")
+        except ValueError as error:
             raise self._damaged() from error
 
     def content(self) -> list[bytes]:
         """The ids of a file's blobs."""
         try:
-            return list(map(bytes.fromhex, self.told.get("content") or ()))
-        except NOT_TREES as error:
+            return list(map(bytes.fromhex, self.told.content or ()))
+        except ValueError as error:
             raise self._damaged() from error
 
     def metadata(self) -> Metadata:
         """What the entry is given beside its content."""
         told = self.told
-        attributes = self.node().attributes if "extended_attributes" in told else ()
+        uid, gid, mtime, atime = told.uid, told.gid, told.mtime, told.atime
+        if uid is None or gid is None:
+            raise self._damaged()
         try:
-            mtime, atime = told["mtime"], told["atime"]
-            mtime_ns = parse_time(mtime)
-            atime_ns = mtime_ns if atime == mtime else parse_time(atime)
-            mode, uid, gid = mode_of(told.get("mode", 0)), told["uid"], told["gid"]
-            if (uid | gid) >> 32:
-                raise self._damaged()
-            return Metadata(mode, uid, gid, atime_ns, mtime_ns, attributes)
-        except NOT_TREES as error:
+            mtime_ns = time_of(mtime)
+            atime_ns = mtime_ns if atime == mtime else time_of(atime)
+        except ValueError as error:
             raise self._damaged() from error
+        attributes = tuple((a.name, a.value or b"") for a in told.extended_attributes or ())
+        return Metadata(mode_of(told.mode), uid, gid, atime_ns, mtime_ns, attributes)
 
-    def node(self) -> Node:
-        """All of it."""
-        try:
-            return decode_node(self.told)
-        except NOT_TREES as error:
-            raise self._damaged() from error
+    def linktarget(self) -> bytes:
+        """What a symbolic link points to. What is not UTF-8 is told raw, beside what is near it."""
+        told = self.told
+        return told.linktarget_raw or told.linktarget.encode()
 
     def _damaged(self) -> RepositoryDamaged:
         return RepositoryDamaged(f"The entry {printable(self.name)} of a tree is damaged.")
@@ -115,36 +146,73 @@ def small_files_alone(blob: bytes, range_bytes: int) -> bool:
     return not re.search(rb'"size":\d{%d}' % len(str(range_bytes)), blob)
 
 
+@lru_cache(4096)
 def mode_of(mode: int) -> int:
     """Go's mode as chmod takes it."""
     bits = mode & PERMISSIONS
-    if mode >> 20:
-        for theirs, ours in SPECIAL_BITS:
-            if mode & theirs:
-                bits |= ours
+    for theirs, ours in SPECIAL_BITS:
+        if mode & theirs:
+            bits |= ours
     return bits
 
 
+def time_of(text: str) -> int:
+    """A time in nanoseconds since 1970; ValueError when it is none. Files that were written
+    together share their second, which is taken apart once."""
+    second, zone = (text[:19], "Z") if text[-1:] == "Z" else (text[:19], text[-6:])
+    fraction = text[20 : -len(zone)]
+    if text[19:20] == "." and len(fraction) <= 9 and fraction.isdecimal() and fraction.isascii():
+        return second_of(second + zone) + int(fraction.ljust(9, "0"))
+    return parse_time(text)
+
+
+second_of = lru_cache(65536)(parse_time)
+
+
 def read_tree(
-    repository: Repository, tree_id: bytes, needless: Callable[[bytes], bool] = never
+    read_blob: Callable[[BlobKind, bytes], bytes],
+    tree_id: bytes,
+    needless: Callable[[bytes], bool] = never,
 ) -> list[Entry]:
     """The entries of a directory in byte order. A name that is more than a name is damage.
 
     A tree that is needless, going by its blob, is taken for empty.
     """
-    blob = repository.read_blob(BlobKind.TREE, tree_id)
+    blob = read_blob(BlobKind.TREE, tree_id)
     if needless(blob):
         return []
     try:
-        entries = [Entry(unquote(told["name"]), told) for told in json.loads(blob)["nodes"] or ()]
-        entries.sort(key=lambda entry: (entry.name, entry.told["type"]))
-    except NOT_TREES as error:
+        nodes = _trees.decode(blob).nodes or []
+        names = [unquote(told.name) for told in nodes]
+    except (msgspec.MsgspecError, ValueError) as error:
         raise RepositoryDamaged(f"The tree {tree_id.hex()[:16]} is no tree.") from error
-    before = None
-    for name, _ in entries:
-        if name in FORBIDDEN or b"/" in name or b"\0" in name or name == before:
+    check_names(names, tree_id)
+    entries = list(map(Entry, names, nodes))
+    if names != sorted(names):
+        entries.sort(key=name_of)
+    return entries
+
+
+def name_of(entry: Entry) -> bytes:
+    """What entries are sorted by."""
+    return entry.name
+
+
+def check_names(names: list[bytes], tree_id: bytes) -> None:
+    """RepositoryDamaged when one is more than a name, or comes twice."""
+    seen = set(names)
+    text = b"\0".join(names)
+    if (
+        len(seen) == len(names)
+        and FORBIDDEN.isdisjoint(seen)
+        and b"/" not in text
+        and text.count(b"\0") == max(len(names) - 1, 0)
+    ):
+        return
+    before: set[bytes] = set()
+    for name in names:
+        if name in FORBIDDEN or b"/" in name or b"\0" in name or name in before:
             raise RepositoryDamaged(
                 f"The tree {tree_id.hex()[:16]} holds the impossible name {printable(name)!r}."
             )
-        before = name
-    return entries
+        before.add(name)

@@ -36,6 +36,7 @@ class FileRestorer:
         self._target = target
         self._tally = tally
         self._mover = BlobMover(repository, tally)
+        self._small = repository.reader()
 
     def unwritten(self, path: Components, failure: Failure, hint: str = "") -> None:
         """Lists an entry that is not as it was, unless nothing more can be written at all."""
@@ -55,7 +56,7 @@ class FileRestorer:
         self._tally.seen_bytes += entry.size
         path = (*above, entry.name)
         try:
-            if entry.size <= AT_ONCE_BYTES and len(entry.told.get("content") or ()) < 2:
+            if entry.size <= AT_ONCE_BYTES and len(entry.told.content or ()) < 2:
                 self._write_at_once(self._target.directory(above), entry)
             else:
                 self._write_soon(path, entry)
@@ -64,7 +65,7 @@ class FileRestorer:
 
     def _write_at_once(self, directory: int, entry: Entry) -> None:
         content = entry.content()
-        data = self._repository.read_blob(BlobKind.DATA, content[0]) if content else b""
+        data = self._small.read_blob(BlobKind.DATA, content[0]) if content else b""
         metadata = entry.metadata()
         file = create_file(directory, entry.name)
         try:

@@ -78,8 +78,8 @@ class Finish:
 
     def _restore_linked(self, above: Components, entry: Entry) -> None:
         """Writes the first of a file's names, and links the others to it."""
-        key = (entry.told.get("device_id", 0), entry.told["inode"])
-        first, to_come = self._linked.pop(key, (None, entry.told["links"]))
+        key = (entry.told.device_id, entry.told.inode)
+        first, to_come = self._linked.pop(key, (None, entry.told.links))
         if to_come > 1:
             self._linked[key] = (first or (*above, entry.name), to_come - 1)
         if first is None:

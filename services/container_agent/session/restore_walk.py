@@ -1,12 +1,13 @@
 """Walks a repository snapshot: depth-first, names in byte order, from one place to another."""
 
 import os
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from container_agent.repository.errors import BlobMissing, SnapshotUnknown
 from container_agent.repository.repository import Repository
-from container_agent.session.restore_entries import Entry, never, read_tree
+from container_agent.session.restore_entries import Entry, name_of, never, read_tree
 from container_agent.session.walking import components_of, place_of, stop_of
 from container_agent.storage.walk import Components, Place
 from sluicegate.rpc.text import printable
@@ -33,6 +34,26 @@ class Reach:
         ends = self.stop is not None and path == self.stop.path
         return first, self.stop.offset if self.stop is not None and ends else None
 
+    def within(self, directory: Components, entries: list[Entry]) -> tuple[int, int]:
+        """Which entries of a directory are in reach or lead to what is: from, and up to."""
+        depth, first, last = len(directory), 0, len(entries)
+        start, stop = self.start.path, self.stop
+        if len(start) > depth and start[:depth] == directory:
+            first = bisect_left(entries, start[depth], key=name_of)
+        if stop is not None and len(stop.path) > depth and stop.path[:depth] == directory:
+            name = stop.path[depth]
+            last = bisect_left(entries, name, key=name_of)
+            if last < len(entries) and entries[last].name == name:
+                # It is a directory that the stop is in, or a file, or it is the stop.
+                last += len(stop.path) > depth + 1 or stop.offset > 0
+        return first, last
+
+    def misses(self, directory: Components) -> bool:
+        """True when nothing below a directory is in reach."""
+        if self.start.path[: len(directory)] > directory:
+            return True
+        return self.stop is not None and self.stop.path <= directory
+
 
 EVERYTHING = Reach()
 
@@ -46,7 +67,7 @@ class Selection:
         plan: slice_pb2.RestorePlan,
         needless: Callable[[bytes], bool] = never,
     ) -> None:
-        self._repository = repository
+        self._read_blob = repository.reader().read_blob
         self._needless = needless
         self.snapshot = repository.find_snapshot(plan.snapshot)
         try:
@@ -74,7 +95,7 @@ class Selection:
         raise SnapshotUnknown(f"The snapshot holds no {printable(include)}; name it in full.")
 
     def _lookup(self, path: Components) -> list[Entry] | None:
-        entries = read_tree(self._repository, self.snapshot.tree)
+        entries = read_tree(self._read_blob, self.snapshot.tree)
         for depth, name in enumerate(path):
             entries = [entry for entry in entries if entry.name == name]
             if not entries:
@@ -82,28 +103,37 @@ class Selection:
             if depth + 1 < len(path):
                 if not entries[0].is_directory:
                     return None
-                entries = read_tree(self._repository, entries[0].subtree())
+                entries = read_tree(self._read_blob, entries[0].subtree())
         return entries
 
     def walk(self, reach: Reach = EVERYTHING) -> Iterator[tuple[Components, Entry]]:
         """Each entry in reach, with the place of the directory that holds it."""
-        start, stop = reach.start.path, reach.stop
-        stack = [(self._above, iter(self._entries))]
-        while stack:
-            directory, entries = stack[-1]
+        for directory, entries in self.runs(reach):
             for entry in entries:
-                path = (*directory, entry.name)
-                if stop is not None and path >= stop.path:
-                    if path == stop.path and stop.offset:
-                        yield directory, entry
-                    return
-                if path >= start:
-                    yield directory, entry
-                elif path != start[: len(path)]:
-                    continue
-                if entry.is_directory:
-                    below = read_tree(self._repository, entry.subtree(), self._needless)
-                    stack.append((path, iter(below)))
-                    break
-            else:
-                stack.pop()
+                yield directory, entry
+
+    def runs(self, reach: Reach = EVERYTHING) -> Iterator[tuple[Components, Sequence[Entry]]]:
+        """The entries in reach, those of one directory that follow one another together. A
+        directory is the last of its run: what it holds comes next."""
+        if reach.misses(self._above):
+            return
+        stack = [(self._above, self._entries, *reach.within(self._above, self._entries))]
+        while stack:
+            directory, entries, first, last = stack.pop()
+            at = first
+            while at < last and not entries[at].is_directory:
+                at += 1
+            if first < at and (*directory, entries[first].name) < reach.start.path:
+                first += 1
+            if at == last:
+                if first < at:
+                    yield directory, entries[first:at]
+                continue
+            path = (*directory, entries[at].name)
+            if first < at or path >= reach.start.path:
+                yield directory, entries[first : at + 1]
+            if reach.stop is not None and path >= reach.stop.path:
+                return
+            stack.append((directory, entries, at + 1, last))
+            below = read_tree(self._read_blob, entries[at].subtree(), self._needless)
+            stack.append((path, below, *reach.within(path, below)))

@@ -68,6 +68,7 @@ class References:
 
     def __init__(self, repository: Repository, tally: Tally, faults: Faults) -> None:
         self._repository = repository
+        self._read_blob = repository.reader().read_blob
         self._tally = tally
         self._faults = faults
         self._seen: set[bytes] = set()
@@ -89,7 +90,7 @@ class References:
         if not self._is_stored(BlobKind.TREE, tree):
             return
         try:
-            for entry in read_tree(self._repository, tree):
+            for entry in read_tree(self._read_blob, tree):
                 for blob_id in entry.content():
                     self._is_stored(BlobKind.DATA, blob_id)
                 if entry.is_directory and self._is_new(subtree := entry.subtree()):
