@@ -75,9 +75,11 @@ class Sealer:
 
     def seal(self, plain: bytes | memoryview) -> bytes:
         """iv ‖ ciphertext ‖ tag, with a fresh iv."""
-        iv = os.urandom(IV_BYTES)
-        ciphertext = self._stream(iv, plain)
-        return b"".join((iv, ciphertext, self._authenticator(iv, ciphertext).finalize()))
+        iv, ciphers = os.urandom(IV_BYTES), self._ciphers
+        ciphers.counter.reset_nonce(iv)
+        ciphertext = ciphers.counter.update(plain)
+        tag = Poly1305.generate_tag(self._r + ciphers.nonce.update(iv), ciphertext)
+        return b"".join((iv, ciphertext, tag))
 
     def open(self, sealed: bytes | memoryview) -> bytes:
         """The plain bytes. RepositoryDamaged when a bit of them is not as it was sealed."""

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from container_agent.repository.chunking import chunks
 from container_agent.repository.writer import PackWriter
 from container_agent.session.tally import Tally
 from container_agent.storage.metadata import Attributes, attributes_of
-from container_agent.storage.read import SMALL_BYTES, open_file, read_small, stamp_of
+from container_agent.storage.read import SMALL_BYTES, is_same, open_file, read_small
 
 # How often a file is read that changes meanwhile, or whose reading fails with what may pass.
 TRIES = 3
@@ -37,12 +37,16 @@ class Content(NamedTuple):
 
 
 class ContentReader:
-    """Reads files, in whole or in part, and has written what is new."""
+    """Reads files, in whole or in part, and has written what is new. Between two chunks of a large
+    one it calls `look`, which may raise to stop it."""
 
-    def __init__(self, writer: PackWriter, range_bytes: int, tally: Tally) -> None:
+    def __init__(
+        self, writer: PackWriter, range_bytes: int, tally: Tally, look: Callable[[], None]
+    ) -> None:
         self._put = writer.put
         self._range_bytes = range_bytes
         self._tally = tally
+        self._look = look
 
     def read(self, directory: int, name: bytes, first: int = 0, last: int | None = None) -> Content:
         """The bytes from `first` to `last`, or to the end. A file that changes meanwhile is read
@@ -72,7 +76,7 @@ class ContentReader:
             after = os.fstat(descriptor)
         finally:
             os.close(descriptor)
-        changed = size != max(end - first, 0) or stamp_of(after) != stamp_of(status)
+        changed = size != max(end - first, 0) or not is_same(status, after)
         return Content(status, attributes, size, ids, changed)
 
     def _read_small(self, descriptor: int, expected: int) -> tuple[int, Sequence[str]]:
@@ -87,7 +91,7 @@ class ContentReader:
 
         size, ids = 0, []
         for chunk in chunks(read, first, end, self._range_bytes):
-            self._tally.check()
+            self._look()
             size += len(chunk)
             self._tally.read_bytes += len(chunk)
             ids.append(self._store(chunk))

@@ -47,8 +47,10 @@ from container_agent.storage.walk import (
 )
 from sluicegate.v1 import slice_pb2
 
+# What was added is counted for people, who see no more of it than this.
+COUNT_EVENTS = 64
 # Settled events are handed on, in batches, lest a slice that lies in one directory fill the memory.
-SETTLED_MAX = 2000
+SETTLED_EVENTS = 32 * COUNT_EVENTS
 
 
 def copy(work: slice_pb2.CopyWork, repository: Repository, tally: Tally) -> bytes:
@@ -86,7 +88,7 @@ class Copying:
         self._root_name = asset_path[-1] if asset_path else b""
         start, stop = place_of(work.span.start), stop_of(work.span)
         self._walking = Walking(work.source, start, stop, tally)
-        self._content = ContentReader(writer, work.range_bytes, tally)
+        self._content = ContentReader(writer, work.range_bytes, tally, self._look)
         self._parent_files = ParentFiles(repository)
         self._parents = [parent_of(repository, work.parent_snapshot_id, asset_path)]
         self._word = Word(self._put_tree, Directories(work.source, self._root_name).node)
@@ -105,13 +107,18 @@ class Copying:
         }
         for number, (kind, directory, name) in enumerate(self._walking):
             tally.check()
+            if not number % COUNT_EVENTS:
+                self.count_added()
+                if not number % SETTLED_EVENTS:
+                    self._hand_on()
             steps[kind](directory, name)
-            self.count_added()
-            if not number % SETTLED_MAX:
-                self._hand_on()
         self._hand_on()
         self._record.add(self._word.events())
         return bytes.fromhex(self._record.finish())
+
+    def _look(self) -> None:
+        self._tally.check()
+        self.count_added()
 
     def count_added(self) -> None:
         """Counts what the writer has added so far."""

@@ -81,7 +81,9 @@ def as_text(name: str) -> str:
 
 def time_text(time_ns: int) -> str:
     """A time as a node has it; one beyond Go's years is moved to their border, as restic does."""
-    return format_time(min(max(time_ns, TIMES_NS[0]), TIMES_NS[1]))
+    if not TIMES_NS[0] <= time_ns <= TIMES_NS[1]:
+        time_ns = min(max(time_ns, TIMES_NS[0]), TIMES_NS[1])
+    return format_time(time_ns)
 
 
 def name_text(name: bytes) -> str:

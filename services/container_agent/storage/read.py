@@ -30,6 +30,16 @@ def stamp_of(status: os.stat_result) -> Stamp:
     return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
+def is_same(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether two statuses of a file bear the same stamp."""
+    return (
+        one.st_mtime_ns == other.st_mtime_ns
+        and one.st_ctime_ns == other.st_ctime_ns
+        and one.st_size == other.st_size
+        and one.st_ino == other.st_ino
+    )
+
+
 def open_file(directory: int, name: bytes) -> tuple[int, os.stat_result]:
     """A descriptor of a regular file, and its status. Close it."""
     descriptor = os.open(name, FILE_FLAGS, dir_fd=directory)
