@@ -15,7 +15,9 @@ from container_agent.storage.walk import ENTER, FILE, OTHER, PIECE, Components, 
 from sluicegate.v1 import outcome_pb2, slice_pb2
 
 CUTS_AT_ONCE = 64
-# A slice that is cut waits no longer than this for others to be told with it.
+# A slice that is cut waits no longer than this for others to be told with it. The first does not
+# wait, and the next ones little: there are streams that have nothing to do yet.
+SOON_SECONDS = 0.005
 TELL_SECONDS = 0.2
 
 Report = Callable[[Sequence[outcome_pb2.Cut], bytes], None]
@@ -30,14 +32,15 @@ def crawl(
     """
     parent_id = find_parent(repository, work.source)
     waiting: list[outcome_pb2.Cut] = []
-    told_time = 0.0
+    tell_time, tell_seconds = 0.0, SOON_SECONDS
     start = place_of(work.start)
     for made in cut(entries(work.source, start, tally), start, work.cutting):
         waiting.append(made)
         now = time.monotonic()
-        if len(waiting) >= CUTS_AT_ONCE or now - told_time >= TELL_SECONDS:
+        if len(waiting) >= CUTS_AT_ONCE or now >= tell_time:
             report_cuts(waiting, parent_id)
-            waiting, told_time = [], now
+            waiting, tell_time = [], now + tell_seconds
+            tell_seconds = min(2 * tell_seconds, TELL_SECONDS)
     if waiting:
         report_cuts(waiting, parent_id)
     return parent_id

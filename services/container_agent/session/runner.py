@@ -1,18 +1,20 @@
 """A session: takes slices from its host agent, works on one by one, says what became of each.
 
-The event loop only talks. The work, and all that is slow to load, is in one thread beside it.
+The event loop only talks. The work, and all that is slow to load, is in one thread beside it, which
+goes from slice to slice by itself and leaves what became of each for the loop to say.
 """
 
 import asyncio
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from container_agent.session.link import Link
 from container_agent.session.outbox import Outbox
+from container_agent.session.waiting import WaitingSlices
 from sluicegate.rpc.tracing import Tracing
 from sluicegate.v1 import outcome_pb2, session_service_pb2, slice_pb2
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from container_agent.session.work import Work
 
 PROGRESS_SECONDS = 0.5
+# What happens within this goes up in one message: each costs as much as a file or three, and takes
+# turns with the working thread.
+GATHER_SECONDS = 0.002
 OUTCOMES_MAX = 500
 # A data manager that is started anew, or cut off for a while, finds the outcomes kept for it.
 COMMIT_SECONDS = 900.0
@@ -46,14 +51,12 @@ class Runner:
         self._commit_seconds = commit_seconds
         self._outbox = Outbox(session_id)
         self._begin: session_service_pb2.SessionStart | None = None
-        self._slices: deque[slice_pb2.Slice] = deque()
+        self._slices = WaitingSlices()
         self._taken: set[tuple[str, int]] = set()
         self._work: Work | None = None
-        self._draining = False
         self._ended = False
         self._stopping = threading.Event()
-        # Set when there may be something to do for who waits; he looks for himself.
-        self._to_do = asyncio.Event()
+        # Set when there may be something for who waits; he looks for himself.
         self._to_say = asyncio.Event()
         self._freed = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="work")
@@ -65,8 +68,7 @@ class Runner:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
             speaking = tasks.create_task(self._speak())
-            await self._loop.run_in_executor(self._thread, load_work)
-            await self._do_slices()
+            await self._loop.run_in_executor(self._thread, self._do_slices)
             await asyncio.to_thread(self._tracing.shut_down)
             await self._until(lambda: len(self._outbox) == 0)
             self._ended = True
@@ -82,49 +84,47 @@ class Runner:
                 case "feed":
                     self._take(command.feed.slices)
                 case "drain":
-                    self._draining = True
+                    self._slices.drain()
                 case "cancel":
                     self._cancel()
                 case "acknowledge":
                     through = command.acknowledge.through_outcome_number
                     self._outbox.acknowledge(through, time.monotonic())
                     self._freed.set()
-            self._to_do.set()
 
     def _start(self, start: session_service_pb2.SessionStart) -> None:
         if self._begin is None:
             self._begin = start
-            self._draining |= start.work.drain
             self._take(start.work.slices)
+            self._slices.begin()
+            if start.work.drain:
+                self._slices.drain()
 
     def _take(self, slices: Sequence[slice_pb2.Slice]) -> None:
+        new = []
         for slice_ in slices:
             key = (slice_.slice_id, slice_.attempt)
             if key not in self._taken:
                 self._taken.add(key)
-                self._slices.append(slice_)
+                new.append(slice_)
+        self._slices.add(new)
 
     def _cancel(self) -> None:
-        self._draining = True
         self._stopping.set()
+        self._slices.drain()
         self._freed.set()
 
-    async def _do_slices(self) -> None:
-        """Each slice in its turn, until there are none and none will come."""
-        while True:
-            self._to_do.clear()
-            if self._begin is not None and self._slices:
-                slice_ = self._slices.popleft()
-                self._say(await self._loop.run_in_executor(self._thread, self._perform, slice_))
-            elif self._draining:
-                break
-            else:
-                await self._to_do.wait()
+    def _do_slices(self) -> None:
+        """Each slice in its turn, in the working thread, until there are none and none will
+        come."""
+        load_work()
+        while (slice_ := self._slices.take()) is not None:
+            self._loop.call_soon_threadsafe(self._say, self._perform(slice_))
         if self._work is not None:
-            await self._loop.run_in_executor(self._thread, self._work.close)
+            self._work.close()
 
     def _perform(self, slice_: slice_pb2.Slice) -> outcome_pb2.SliceEnd:
-        """One slice, in the working thread; the first one makes the workplace."""
+        """One slice; the first one makes the workplace."""
         from container_agent.session.work import Work
 
         if self._work is None:
@@ -167,12 +167,11 @@ class Runner:
             if now >= progress_time:
                 progress_time = now + PROGRESS_SECONDS
                 await self._say_progress()
-            try:
+            await asyncio.sleep(GATHER_SECONDS)
+            with suppress(TimeoutError):
                 async with asyncio.timeout(PROGRESS_SECONDS):
                     await self._to_say.wait()
-                self._to_say.clear()
-            except TimeoutError:
-                continue
+            self._to_say.clear()
 
     async def _say_progress(self) -> None:
         if self._work is not None and (progress := self._work.progress()):
