@@ -14,7 +14,9 @@ from typing import Annotated
 import typer
 
 from container_agent.host.attach import Attachment
-from container_agent.host.parent_program import SESSION_COMMAND, ParentProgram
+from container_agent.host.head_start import HeadStart
+from container_agent.host.opened_keys import OpenedKeys
+from container_agent.host.parent_program import SESSION_COMMAND
 from container_agent.host.passwords import PasswordMissing, find_password
 from container_agent.host.process_runtime import ProcessRuntime
 from container_agent.host.sessions import Sessions
@@ -52,8 +54,8 @@ class Settings:
     run_directory: Path
     password: Callable[[], bytes]
     session_command: tuple[str, ...] = SESSION_COMMAND
-    # The same, when it is started already.
-    session_program: ParentProgram | None = None
+    # The same things, begun already.
+    head_start: HeadStart | None = None
 
 
 @asynccontextmanager
@@ -63,9 +65,11 @@ async def running(settings: Settings) -> AsyncIterator[None]:
     attachment = Attachment(
         settings.proxy_manager, settings.host_name, settings.sessions_max, tracing
     )
+    begun = settings.head_start
+    keys = begun.keys if begun else OpenedKeys(settings.password)
     with private_socket(settings.run_directory) as path:
         async with _runtime(settings) as runtime, task_group() as tasks:
-            sessions = Sessions(runtime, path, settings.password, attachment.say, tasks)
+            sessions = Sessions(runtime, path, keys, attachment.say, tasks)
             server = Server([served(sessions)], [f"unix:{path}"], tracing, reflection=False)
             await server.start()
             keeping = tasks.create_task(attachment.keep(sessions))
@@ -80,9 +84,8 @@ async def running(settings: Settings) -> AsyncIterator[None]:
 
 
 def _runtime(settings: Settings) -> ProcessRuntime:
-    return ProcessRuntime(
-        settings.run_directory, settings.session_command, settings.session_program
-    )
+    program = settings.head_start.program if settings.head_start else None
+    return ProcessRuntime(settings.run_directory, settings.session_command, program)
 
 
 async def _until_welcomed(attachment: Attachment, proxy_manager: str) -> None:

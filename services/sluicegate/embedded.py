@@ -5,17 +5,18 @@ can reach.
 """
 
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from container_agent import __main__ as container_agent
+from container_agent.host.head_start import HeadStart
 from data_manager import __main__ as data_manager
 from proxy_manager import __main__ as proxy_manager
 from sluicegate.scratch import private_directory
 
 
 @asynccontextmanager
-async def embedded(streams: int, password: Callable[[], bytes]) -> AsyncIterator[str]:
+async def embedded(streams: int, begun: HeadStart) -> AsyncIterator[str]:
     """The address of a data manager that has this machine as its only proxy host, with room for
     `streams` sessions. Sessions, sockets and database are gone when the block ends."""
     with private_directory() as home:
@@ -24,7 +25,14 @@ async def embedded(streams: int, password: Callable[[], bytes]) -> AsyncIterator
                 proxy_manager.Settings((f"unix:{home}/proxies",), reflection=False)
             ) as [proxies],
             container_agent.running(
-                container_agent.Settings(proxies, host_name(), streams, home / "host", password)
+                container_agent.Settings(
+                    proxies,
+                    host_name(),
+                    streams,
+                    home / "host",
+                    begun.keys.password,
+                    head_start=begun,
+                )
             ),
             data_manager.running(
                 data_manager.Settings(

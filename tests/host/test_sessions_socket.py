@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from container_agent.host.opened_keys import OpenedKeys
 from container_agent.host.sessions import Sessions
 from container_agent.host.sessions_server import served
 from hosting import until, work
@@ -72,7 +73,8 @@ async def host(tmp_path):
     said, runtime = [], Runtime()
     socket = tmp_path / "agent.sock"
     async with asyncio.TaskGroup() as tasks:
-        sessions = Sessions(runtime, socket, lambda: b"secret", said.append, tasks)
+        keys = OpenedKeys(lambda: b"secret")
+        sessions = Sessions(runtime, socket, keys, said.append, tasks)
         server = Server([served(sessions)], [f"unix:{socket}"], Tracing(), reflection=False)
         await server.start()
         async with connect(f"unix:{socket}", Tracing()) as channel:

@@ -1,40 +1,58 @@
-"""The master keys of the repositories that this host works on, each derived once."""
+"""The master keys of the repositories that this host works on, each derived once.
 
-import asyncio
+Imports little, so that it can begin before anything else is loaded.
+"""
+
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
-from container_agent.repository.errors import RepositoryError
-from container_agent.repository.keys import open_key
-from container_agent.repository.stores import LocalStore
+# Storage that hangs is the session's to hang on, where it is seen.
+WAIT_SECONDS = 5.0
 
 
 class OpenedKeys:
-    """Deriving a key costs a session a third of a second; here it is done beside the first one.
+    """Deriving a key costs a third of a second; sessions are handed it. It begins when asked for,
+    or earlier where it is known which repository will be.
 
-    The first session of a repository derives its own, and tells what is wrong if it cannot.
+    A session that is handed none derives its own, and tells what is wrong if it cannot.
     """
 
-    def __init__(self, password: Callable[[], bytes], tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, password: Callable[[], bytes]) -> None:
         self.password = password
-        self._tasks = tasks
-        self._keys: dict[str, bytes] = {}
-        self._deriving: set[str] = set()
+        self._keys: dict[str, Future[bytes]] = {}
 
-    def known(self, location: str) -> bytes:
-        """The key of the repository at a location; empty until it is derived."""
-        key = self._keys.get(location, b"")
-        if not key and location not in self._deriving:
-            self._deriving.add(location)
-            self._tasks.create_task(self._derive(location))
+    def begin(self, location: str) -> "Future[bytes]":
+        """Derives the key of the repository at a location; in vain it comes out empty, and is
+        tried again the next time, as the repository may be mended by then."""
+        key = self._keys.get(location)
+        if key is None or (key.done() and not key.result()):
+            key = self._keys[location] = Future()
+            # It must not keep a process from ending.
+            threading.Thread(
+                target=self._derive, args=(location, key), name="key", daemon=True
+            ).start()
         return key
 
-    async def _derive(self, location: str) -> None:
-        store = LocalStore(location)
+    async def known(self, location: str) -> bytes:
+        """The key of the repository at a location; empty when there is none within 5 seconds."""
+        import asyncio
+
+        key = asyncio.wrap_future(self.begin(location))
         try:
-            master = await asyncio.to_thread(open_key, store, self.password())
-            self._keys[location] = master.secret
+            async with asyncio.timeout(WAIT_SECONDS):
+                return await asyncio.shield(key)
+        except TimeoutError:
+            return b""
+
+    def _derive(self, location: str, key: "Future[bytes]") -> None:
+        # In this thread, beside whatever else is being loaded.
+        from container_agent.repository.errors import RepositoryError
+        from container_agent.repository.keys import open_key
+        from container_agent.repository.stores import LocalStore
+
+        try:
+            secret = open_key(LocalStore(location), self.password()).secret
         except (RepositoryError, OSError, ValueError, KeyError):
-            # Its sessions say why; a repository that is mended is tried again.
-            return
-        finally:
-            self._deriving.discard(location)
+            secret = b""
+        key.set_result(secret)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from container_agent.host.parent_program import SESSION_COMMAND, ParentProgram
 from container_agent.host.session_parent import ParentFailed, SessionParent, SessionProcess
@@ -51,12 +52,24 @@ class ProcessRuntime:
             with ExitStack() as undo:
                 try:
                     errors = undo.enter_context(tempfile.TemporaryFile(dir=self._run_directory))
-                    process = await self._living_parent().fork(session_id, token, socket, errors)
+                    process = await self._fork(session_id, token, socket, errors)
                 except (OSError, ParentFailed) as error:
                     why = getattr(error, "strerror", None) or error
                     raise StartFailed(f"cannot start {self._command[0]}: {why}") from error
                 undo.pop_all()
         return process
+
+    async def _fork(
+        self, session_id: str, token: str, socket: Path, errors: IO[bytes]
+    ) -> SessionProcess:
+        parent = self._living_parent()
+        try:
+            return await parent.fork(session_id, token, socket, errors)
+        except ParentFailed:
+            # One that has worked before may have died since unnoticed; a new one is tried once.
+            if not (parent.gone and parent.was_ready):
+                raise
+        return await self._living_parent().fork(session_id, token, socket, errors)
 
     def _living_parent(self) -> SessionParent:
         if self._parent is None or self._parent.gone:

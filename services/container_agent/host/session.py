@@ -29,6 +29,7 @@ class Session:
         self.data_manager_id = data_manager_id
         self.token = secrets.token_urlsafe(32)
         self.commands: Mailbox[session_pb.RunResponse] = Mailbox(COMMANDS_MAX)
+        self._held: list[session_pb.RunResponse] | None = None
         self.relay = Relay()
         self.room = asyncio.Event()
         self.hello = asyncio.Event()
@@ -53,8 +54,21 @@ class Session:
         self.send(session_pb.RunResponse(cancel=session_pb.SessionCancel()))
         asyncio.get_running_loop().call_later(grace_seconds, self.kill)
 
+    def hold(self) -> None:
+        """Keeps commands back until it begins."""
+        self._held = []
+
+    def begin(self, start: session_pb.RunResponse) -> None:
+        """Sends its work, and then what was kept back."""
+        held, self._held = self._held or [], None
+        for command in (start, *held):
+            self.send(command)
+
     def send(self, command: session_pb.RunResponse) -> None:
         """Sends a command. One that has let thousands lie hangs, and is ended."""
+        if self._held is not None:
+            self._held.append(command)
+            return
         if not self.commands.put(command) and not self.commands.closed:
             self.kill()
 

@@ -41,6 +41,7 @@ class SessionParent:
 
     def __init__(self, program: ParentProgram) -> None:
         self.gone = False
+        self.was_ready = False
         self._program = program
         self._control = program.control
         self._control.setblocking(False)
@@ -64,12 +65,14 @@ class SessionParent:
                 message = json.dumps(said).encode()
                 socket.send_fds(self._control, [message], [errors.fileno(), theirs])
                 return await order.born
-        except BaseException as error:
+        except OSError as error:
             os.close(alive)
-            if not isinstance(error, TimeoutError):
-                raise
-            self._end("it does not answer")
-            raise ParentFailed("it does not answer") from error
+            why = error.strerror or "it does not answer"
+            self._end(why)
+            raise ParentFailed(why) from error
+        except BaseException:
+            os.close(alive)
+            raise
         finally:
             os.close(theirs)
             self._order = None
@@ -92,6 +95,7 @@ class SessionParent:
     def _take_in(self, message: dict[str, object]) -> None:
         match message:
             case {"ready": True} if not self._ready.done():
+                self.was_ready = True
                 self._ready.set_result(None)
             case {"failed": str(reason)}:
                 self._not_born(reason)

@@ -10,7 +10,7 @@ from container_agent.host.relay import Relay, batches
 from container_agent.host.session import Container, Session
 from sluicegate.rpc.text import one_line
 from sluicegate.v1 import host_service_pb2 as pb
-from sluicegate.v1 import outcome_pb2
+from sluicegate.v1 import outcome_pb2, session_pb2
 from sluicegate.v1 import session_service_pb2 as session_pb
 
 START_SECONDS = 20.0
@@ -43,13 +43,13 @@ class Sessions:
         self,
         runtime: Runtime,
         socket: Path,
-        password: Callable[[], bytes],
+        keys: OpenedKeys,
         say: Callable[[pb.AttachRequest], None],
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._runtime = runtime
         self._socket = socket
-        self._keys = OpenedKeys(password, tasks)
+        self._keys = keys
         self._say = say
         self._tasks = tasks
         self._sessions: dict[str, Session] = {}
@@ -91,12 +91,8 @@ class Sessions:
         if session is None or session.started:
             return
         session.started = True
-        start = session_pb.SessionStart(
-            work=work.work,
-            password=self._keys.password(),
-            master_key=self._keys.known(work.work.repository.location),
-        )
-        session.send(session_pb.RunResponse(start=start))
+        session.hold()
+        self._tasks.create_task(self._hand_over(session, work.work))
 
     def tell(self, session_id: str, command: session_pb.RunResponse) -> None:
         """Passes a command on, if there is such a session."""
@@ -152,6 +148,12 @@ class Sessions:
                 await self._until(lambda: not self._sessions)
         except TimeoutError:
             return
+
+    async def _hand_over(self, session: Session, work: session_pb2.SessionWork) -> None:
+        """What is said to the session meanwhile comes after its work."""
+        key = await self._keys.known(work.repository.location)
+        start = session_pb.SessionStart(work=work, password=self._keys.password(), master_key=key)
+        session.begin(session_pb.RunResponse(start=start))
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():

@@ -3,9 +3,11 @@
 import os
 import re
 import stat
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
+from container_agent.host.head_start import HeadStart
 from sluicegate.cli.failures import CommandError, UsageError
 from sluicegate.cli.passwords import find_password
 from sluicegate.rpc.text import printable
@@ -45,16 +47,23 @@ def absolute(given: str, server: str | None) -> bytes:
 def where(
     server: str | None, streams: int, repository: str, password_file: Path | None
 ) -> AbstractAsyncContextManager[str]:
-    """A data manager's address: of the one at `server`, or of one for this command alone."""
+    """A data manager's address: of the one at `server`, or of one for this command alone, whose
+    sessions and key come about while everything else is still being loaded."""
     if server is not None:
         if password_file is not None:
             raise UsageError("--password-file: with --server its proxy hosts have the password")
         return nullcontext(server)
     must_be_repository(repository)
     password = find_password(password_file)
+    return _embedded(streams, HeadStart(lambda: password, repository))
+
+
+@asynccontextmanager
+async def _embedded(streams: int, begun: HeadStart) -> AsyncIterator[str]:
     from sluicegate.embedded import embedded
 
-    return embedded(streams, lambda: password)
+    async with embedded(streams, begun) as address:
+        yield address
 
 
 def must_be_repository(location: str) -> None:

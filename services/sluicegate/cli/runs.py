@@ -1,0 +1,83 @@
+"""Runs, as the command makes them and sees them through."""
+
+import asyncio
+import sys
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from sluicegate.cli.client import BackupRun, RestoreRun, Run, Standing, VerifyRun
+from sluicegate.cli.conduct import Conductor
+from sluicegate.cli.failures import ExitCode, say
+from sluicegate.cli.reporting import print_json, reporter
+from sluicegate.cli.summary import (
+    backup_lines,
+    exit_code,
+    restore_lines,
+    summary_object,
+    verify_lines,
+)
+from sluicegate.v1 import data_manager_service_pb2 as pb
+from sluicegate.v1 import slice_pb2
+
+Place = AbstractAsyncContextManager[str]
+
+
+def batch(streams: int, slices_per_session: int, slice_bytes: int) -> pb.BackupOptions:
+    """How a backup by the batch method is made."""
+    return pb.BackupOptions(
+        method=pb.METHOD_BATCH,
+        streams=streams,
+        slices_per_session=slices_per_session,
+        slice_bytes=slice_bytes,
+    )
+
+
+def backup(
+    place: Place, location: str, asset: bytes, options: pb.BackupOptions, *, as_json: bool
+) -> None:
+    """Backs up one path."""
+    _conduct(BackupRun(_new_id(), asset, location, options), place, backup_lines, as_json=as_json)
+
+
+def plan(snapshot: str, target: bytes, include: bytes) -> slice_pb2.RestorePlan:
+    """What is restored, and where to."""
+    return slice_pb2.RestorePlan(snapshot=snapshot, target=target, include=include)
+
+
+def restore(
+    place: Place, location: str, plan: slice_pb2.RestorePlan, streams: int, *, as_json: bool
+) -> None:
+    """Restores a repository snapshot, or one path of it."""
+    _conduct(RestoreRun(_new_id(), location, plan, streams), place, restore_lines, as_json=as_json)
+
+
+def verify(place: Place, location: str, snapshot: str, *, as_json: bool) -> None:
+    """Reads a repository back; with a snapshot, only what that refers to."""
+    _conduct(VerifyRun(_new_id(), location, snapshot), place, verify_lines, as_json=as_json)
+
+
+def _conduct(
+    run: Run, place: Place, lines: Callable[[Standing], list[str]], *, as_json: bool
+) -> None:
+    """Sees a run through, says how it ended, and ends the program."""
+    if as_json:
+        print_json({"event": "started", "run_id": run.run_id})
+    with reporter(as_json=as_json) as report:
+        conductor = Conductor(run, place, report)
+        standing = asyncio.run(conductor.result())
+    code = exit_code(standing, conductor.interrupted)
+    if as_json:
+        print_json(summary_object(standing))
+    elif code in (ExitCode.ALL, ExitCode.SOME_UNREAD):
+        print("\n".join(lines(standing)))
+    if code == ExitCode.INTERRUPTED:
+        say("interrupted; what was stored is kept and used by the next run")
+    elif code == ExitCode.NOTHING:
+        say(standing.status.message or "it failed, and no reason is known")
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
