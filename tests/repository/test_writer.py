@@ -161,7 +161,7 @@ def test_the_index_finds_what_was_loaded_and_added_and_nothing_else(loaded, adde
         if small:
             patched.setattr(index_module, "ADDED_MIN", 0)
             patched.setattr(index_table, "LOOSE_MAX", 3)
-        index.load(json.dumps(encode_index([pack])).encode() for pack in loaded.items())
+        index.load(encode_index([pack]) for pack in loaded.items())
         index.add(added.items())
     expected: dict[tuple[BlobKind, bytes], set[Place]] = {}
     for packs in (loaded, added):

@@ -15,7 +15,11 @@ PLAIN_STARTS = (b"{", b"[")
 
 def save(store: Store, sealer: Sealer, kind: str, document: dict[str, Any]) -> bytes:
     """Writes a document durably; its id."""
-    plain = json.dumps(document, separators=(",", ":")).encode()
+    return save_json(store, sealer, kind, json.dumps(document, separators=(",", ":")).encode())
+
+
+def save_json(store: Store, sealer: Sealer, kind: str, plain: bytes) -> bytes:
+    """Writes a document that is JSON already, durably; its id."""
     sealed = sealer.seal(COMPRESSED + compress(plain))
     document_id = hashlib.sha256(sealed).digest()
     store.write(f"{kind}/{document_id.hex()}", sealed)

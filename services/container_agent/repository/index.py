@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -12,7 +12,9 @@ from container_agent.repository.index_table import ROW, Table, TableBuilder, key
 from container_agent.repository.packs import PackedBlob
 
 ID_BYTES = 32
-KINDS = {kind.word: int(kind) for kind in BlobKind}
+Word = Literal["data", "tree"]
+WORDS: tuple[Word, Word] = ("data", "tree")
+KINDS = {word: kind for kind, word in enumerate(WORDS)}
 # restic keeps an index file well below 8 MiB; a blob takes about 150 bytes in it.
 BLOBS_PER_FILE = 40_000
 # What was added takes several times the room of a row until it becomes one.
@@ -24,11 +26,11 @@ Id = Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
 Bytes = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
 
 
-class ToldBlob(msgspec.Struct, gc=False):
+class ToldBlob(msgspec.Struct, gc=False, omit_defaults=True):
     """A blob as an index file names it."""
 
     id: Id
-    type: Literal["data", "tree"]
+    type: Word
     offset: Bytes
     length: Bytes
     uncompressed_length: Bytes = 0
@@ -82,8 +84,10 @@ class Index:
     def find(self, kind: BlobKind, blob_id: bytes) -> Place | None:
         """Where a blob lies, or None."""
         key = key_of(kind, blob_id)
-        state = self._state
-        return state.added.get(key) or state.table.find(key)
+        table, added = self._state
+        if added and (place := added.get(key)) is not None:
+            return place
+        return table.find(key)
 
     def places(self, kind: BlobKind, blob_id: bytes) -> list[Place]:
         """Every place where a blob lies; two sessions may have stored it at once."""
@@ -148,24 +152,13 @@ def ids_of(told: list[str]) -> list[bytes]:
     return [ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)]
 
 
-def encode_blob(blob: PackedBlob) -> dict[str, Any]:
+def encode_index(packs: Iterable[WrittenPack]) -> bytes:
+    """The JSON of an index file that names these packs."""
+    told = [ToldPack(pack_id.hex(), list(map(told_of, blobs))) for pack_id, blobs in packs]
+    return msgspec.json.encode(Told(told))
+
+
+def told_of(blob: PackedBlob) -> ToldBlob:
     """A blob as an index file names it."""
-    entry = {
-        "id": blob.blob_id.hex(),
-        "type": blob.kind.word,
-        "offset": blob.offset,
-        "length": blob.length,
-    }
-    if blob.uncompressed_length:
-        entry["uncompressed_length"] = blob.uncompressed_length
-    return entry
-
-
-def encode_index(packs: Iterable[WrittenPack]) -> dict[str, Any]:
-    """An index file's document that names these packs."""
-    return {
-        "packs": [
-            {"id": pack_id.hex(), "blobs": [encode_blob(blob) for blob in blobs]}
-            for pack_id, blobs in packs
-        ]
-    }
+    kind, blob_id, offset, length, uncompressed_length = blob
+    return ToldBlob(blob_id.hex(), WORDS[kind], offset, length, uncompressed_length)

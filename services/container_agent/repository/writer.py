@@ -141,6 +141,6 @@ class PackWriter:
                 blobs += len(self._written[count][1])
                 count += 1
             named = self._written[:count]
-            documents.save(self._store, self._sealer, "index", encode_index(named))
+            documents.save_json(self._store, self._sealer, "index", encode_index(named))
             self._index.add(named)
             del self._written[:count]
