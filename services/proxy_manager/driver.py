@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from itertools import count
+from typing import Protocol
 
 from proxy_manager.core import events
 from proxy_manager.core.coordinator import Coordinator
@@ -13,6 +14,7 @@ from proxy_manager.core.effects import (
     DeliverOutcomes,
     DropHost,
     Effect,
+    KeepHostSettings,
     TellHost,
     TellOfCapacity,
 )
@@ -21,10 +23,12 @@ from proxy_manager.core.model import (
     Capacity,
     Declined,
     HostedSession,
+    HostSettings,
     SessionUnknown,
     Times,
 )
 from proxy_manager.core.model import Reason as Decline
+from proxy_manager.core.rules import Rules
 from proxy_manager.streams import (
     BATCH_BYTES,
     BATCH_OUTCOMES,
@@ -38,16 +42,38 @@ from sluicegate.v1 import outcome_pb2
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.25
+# Capacity that grows in steps, as when hosts attach one after the other, is told in few messages.
+WATCH_SECONDS = 0.05
 ENDING = "the proxy manager ends; ask again"
 Clock = Callable[[], float]
 
 
-class Driver:
-    """The proxy manager without its wire. Nothing here waits between a decision and its effects."""
+class SettingsStore(Protocol):
+    """What keeps what operators set over restarts."""
 
-    def __init__(self, times: Times, clock: Clock = time.monotonic) -> None:
+    async def keep(self, settings: HostSettings) -> None:
+        """Keeps the settings of a host, durably when it returns."""
+
+    async def kept(self) -> list[HostSettings]:
+        """All that is kept."""
+
+
+class Driver:
+    """The proxy manager without its wire. Nothing here waits between a decision and its effects,
+    but operators for what they set to be kept."""
+
+    def __init__(
+        self,
+        times: Times,
+        rules: Rules = Rules(),  # noqa: B008  # frozen
+        settings: Sequence[HostSettings] = (),
+        store: SettingsStore | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
         self.now = clock
-        self._coordinator = Coordinator(clock(), times)
+        self._coordinator = Coordinator(clock(), times, rules, settings)
+        self._store = store
+        self._to_keep: list[HostSettings] = []
         self._attachments = count(1)
         self._calls: dict[str, HostCall] = {}
         self._streams: dict[str, OutcomeStream] = {}
@@ -66,17 +92,25 @@ class Driver:
         for effect in self._coordinator.handle(event, self.now()):
             self._perform(effect)
 
+    async def operate(self, event: events.OperatorEvent) -> None:
+        """Does what an operator wants; it is kept, if there is where to, when this returns."""
+        self.submit(event)
+        to_keep, self._to_keep = self._to_keep, []
+        for settings in to_keep:
+            if self._store is not None:
+                await self._store.keep(settings)
+
     def capacity(self) -> Capacity:
         """What could start now."""
         return self._coordinator.capacity(self.now())
 
-    async def reserve(self, data_manager_id: str, session_ids: Sequence[str]) -> list[Answer]:
+    async def reserve(self, asked: events.ReservationAsked) -> list[Answer]:
         """The answer for each session, when all are known: at the latest at the start deadline."""
         self._check_open()
-        answers = [asyncio.get_running_loop().create_future() for _ in session_ids]
-        for session_id, answer in zip(session_ids, answers, strict=True):
+        answers = [asyncio.get_running_loop().create_future() for _ in asked.session_ids]
+        for session_id, answer in zip(asked.session_ids, answers, strict=True):
             self._waiting.setdefault(session_id, []).append(answer)
-        self.submit(events.ReservationAsked(data_manager_id, tuple(session_ids)))
+        self.submit(asked)
         return list(await asyncio.gather(*answers))
 
     def feed(self, foods: Iterable[events.FeedAsked]) -> list[str]:
@@ -141,15 +175,17 @@ class Driver:
         if stream := self._streams.get(data_manager_id or ""):
             stream.tell_progress(progress)
 
-    async def watch(self) -> AsyncGenerator[Capacity, None]:
-        """The capacity now, and again whenever it grew."""
+    async def watch(self) -> AsyncGenerator[tuple[Capacity, bool], None]:
+        """The capacity now, and again whenever it grew; and whether it was announced."""
         self._check_open()
         watch = Watch()
         watch.wake()
         self._watches.add(watch)
         try:
             while await watch.changed():
-                yield self.capacity()
+                announced, watch.announced = watch.announced, False
+                yield self.capacity(), announced
+                await asyncio.sleep(WATCH_SECONDS)
         finally:
             self._watches.discard(watch)
 
@@ -183,9 +219,12 @@ class Driver:
             case DeliverOutcomes(data_manager_id):
                 if stream := self._streams.get(data_manager_id):
                     stream.watch.wake()
-            case TellOfCapacity():
+            case TellOfCapacity(announced):
                 for watch in self._watches:
+                    watch.announced |= announced
                     watch.wake()
+            case KeepHostSettings(settings):
+                self._to_keep.append(settings)
 
     def _answer(self, session_id: str, answer: Answer) -> None:
         for future in self._waiting.pop(session_id, []):

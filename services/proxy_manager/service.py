@@ -5,7 +5,7 @@ from contextlib import aclosing, contextmanager
 from typing import Any
 
 from proxy_manager.core import events
-from proxy_manager.core.model import ReservationLapsed, SessionUnknown
+from proxy_manager.core.model import HostUnknown, ReservationLapsed, SessionUnknown
 from proxy_manager.driver import Driver
 from proxy_manager.hosts import attach
 from proxy_manager.streams import OutcomeStream
@@ -14,6 +14,7 @@ from proxy_manager.translation import (
     batch_message,
     capacity_message,
     feed_asked,
+    reservation_asked,
 )
 from sluicegate.rpc.conversations import first
 from sluicegate.rpc.refusals import Reason, Refusal
@@ -28,16 +29,19 @@ Context = Any  # the stubs' own context type exists for type checkers only
 
 
 @contextmanager
-def refusing(session_id: str) -> Iterator[None]:
+def refusing(name: str) -> Iterator[None]:
     """What the core will not do, as callers are told it."""
     try:
         yield
     except ReservationLapsed as error:
-        message = f"no place is held for session {session_id}; reserve again"
-        raise Refusal(Reason.RESERVATION_LAPSED, message, session_id=session_id) from error
+        message = f"no place is held for session {name}; reserve again"
+        raise Refusal(Reason.RESERVATION_LAPSED, message, session_id=name) from error
     except SessionUnknown as error:
-        message = f"session {session_id} does not run"
-        raise Refusal(Reason.SESSION_UNKNOWN, message, session_id=session_id) from error
+        message = f"session {name} does not run, or takes no more"
+        raise Refusal(Reason.SESSION_UNKNOWN, message, session_id=name) from error
+    except HostUnknown as error:
+        message = f"no host {name} ever attached; see which did by Capacity"
+        raise Refusal(Reason.HOST_UNKNOWN, message, host_name=name) from error
 
 
 class ProxyManagerService(pb_grpc.ProxyManagerServiceServicer):
@@ -53,8 +57,10 @@ class ProxyManagerService(pb_grpc.ProxyManagerServiceServicer):
         self, request: pb.WatchCapacityRequest, context: Context
     ) -> AsyncIterator[pb.WatchCapacityResponse]:
         async with aclosing(self._driver.watch()) as capacities:
-            async for capacity in capacities:
-                yield pb.WatchCapacityResponse(capacity=capacity_message(capacity))
+            async for capacity, announced in capacities:
+                yield pb.WatchCapacityResponse(
+                    capacity=capacity_message(capacity), announced=announced
+                )
 
     async def AnnounceCapacity(
         self, request: pb.AnnounceCapacityRequest, context: Context
@@ -64,7 +70,7 @@ class ProxyManagerService(pb_grpc.ProxyManagerServiceServicer):
 
     async def Reserve(self, request: pb.ReserveRequest, context: Context) -> pb.ReserveResponse:
         asked = self._driver.now()
-        answers = await self._driver.reserve(request.data_manager_id, request.session_ids)
+        answers = await self._driver.reserve(reservation_asked(request))
         told = zip(request.session_ids, answers, strict=True)
         return pb.ReserveResponse(
             answers=[answer_message(session_id, answer, asked) for session_id, answer in told]
@@ -97,6 +103,28 @@ class ProxyManagerService(pb_grpc.ProxyManagerServiceServicer):
     async def Cancel(self, request: pb.CancelRequest, context: Context) -> pb.CancelResponse:
         self._driver.submit(events.CancelAsked(request.session_id))
         return pb.CancelResponse()
+
+    async def SetHostLimit(
+        self, request: pb.SetHostLimitRequest, context: Context
+    ) -> pb.SetHostLimitResponse:
+        await self._operate(events.HostLimitAsked(request.host_name, request.sessions_max))
+        return pb.SetHostLimitResponse()
+
+    async def DrainHost(
+        self, request: pb.DrainHostRequest, context: Context
+    ) -> pb.DrainHostResponse:
+        await self._operate(events.HostDrainAsked(request.host_name))
+        return pb.DrainHostResponse()
+
+    async def ResumeHost(
+        self, request: pb.ResumeHostRequest, context: Context
+    ) -> pb.ResumeHostResponse:
+        await self._operate(events.HostResumeAsked(request.host_name))
+        return pb.ResumeHostResponse()
+
+    async def _operate(self, event: events.OperatorEvent) -> None:
+        with refusing(event.host_name):
+            await self._driver.operate(event)
 
     async def SliceDone(
         self,

@@ -85,6 +85,7 @@ class Watch:
     def __init__(self) -> None:
         self._wake = asyncio.Event()
         self.closed = False
+        self.announced = False
 
     def wake(self) -> None:
         """Something happened."""

@@ -25,6 +25,9 @@ REASONS: dict[Reason, pb.DeclineReason.ValueType] = {
     Reason.NO_PLACE: pb.DECLINE_REASON_NO_PLACE,
     Reason.START_FAILED: pb.DECLINE_REASON_START_FAILED,
     Reason.HOST_LOST: pb.DECLINE_REASON_HOST_LOST,
+    Reason.OVER_THRESHOLD: pb.DECLINE_REASON_OVER_THRESHOLD,
+    Reason.HOST_DRAINING: pb.DECLINE_REASON_HOST_DRAINING,
+    Reason.QUARANTINED: pb.DECLINE_REASON_QUARANTINED,
 }
 
 
@@ -54,6 +57,12 @@ def host_event(call: HostCall, message: host_pb.AttachRequest) -> events.HostEve
             return events.HostHeard(*who)
 
 
+def reservation_asked(message: pb.ReserveRequest) -> events.ReservationAsked:
+    """Which places are wanted, and where they must not be."""
+    avoid = {avoided.session_id: frozenset(avoided.host_names) for avoided in message.avoid}
+    return events.ReservationAsked(message.data_manager_id, tuple(message.session_ids), avoid)
+
+
 def feed_asked(food: SessionFood) -> events.FeedAsked:
     """More slices for a session, of which the core looks only at their names."""
     slice_ids = frozenset(slice.slice_id for slice in food.slices)
@@ -69,6 +78,8 @@ def outcome(message: outcome_pb.Outcome) -> Outcome:
         size_bytes=message.ByteSize(),
         ends_slice=message.slice_end.slice_id,
         ends_session=message.HasField("session_end"),
+        fails_slice=message.slice_end.failure != 0,
+        loses_session=message.session_end.failure == outcome_pb.FAILURE_REASON_SESSION_LOST,
     )
 
 
@@ -156,6 +167,9 @@ def _host_message(host: HostCapacity) -> pb.HostCapacity:
         memory=host.memory,
         closed=REASONS[host.closed] if host.closed else pb.DECLINE_REASON_UNSPECIFIED,
         oldest_hold_seconds=host.oldest_hold_seconds,
+        free=host.free,
+        draining=host.draining,
+        quarantine_seconds=host.quarantine_seconds,
     )
 
 

@@ -20,8 +20,10 @@ from proxy_manager.core.model import (
     SessionLost,
     Times,
 )
+from proxy_manager.core.rules import Rules
 
 TIMES = Times()
+RULES = Rules()
 LIMITS = {"a": 2, "b": 3}
 HOSTS = st.sampled_from(sorted(LIMITS))
 SESSIONS = st.sampled_from([f"s{n}" for n in range(8)])
@@ -221,12 +223,32 @@ class World(RuleBasedStateMachine):
             self.receive(commit=True)
             for name in LIMITS:
                 self.obey_all(name)
+        self.probes_succeed()
         assert not +self.awaited
         # Delivery is at least once: after the end that was made for a lost session, its host's own
         # may come. The data manager, which keeps the books, counts the first.
         assert self.ended == self.initiated
         assert self.core.capacity(self.now).sessions == sum(LIMITS.values())
         assert not any(host.containers for host in self.hosts.values())
+
+    def probes_succeed(self):
+        """Hosts in quarantine are let back by sessions that end well."""
+        self.now += RULES.quarantine_seconds_max
+        for name in LIMITS:
+            self.attach(name)
+        self.use_new_names()
+        self.reserve([f"s{n}" for n in range(sum(LIMITS.values()))])
+        for name in LIMITS:
+            self.obey_all(name)
+            self.say_created(name)
+        self.initiate_what_is_granted()
+        for name, host in self.hosts.items():
+            self.obey_all(name)
+            for session_id in list(host.containers):
+                self.end(host, session_id)
+        self.receive(commit=True)
+        for name in LIMITS:
+            self.obey_all(name)
 
     def agree(self):
         """Once orders were obeyed, what is believed is what is: none waits, none runs unwanted."""

@@ -1,6 +1,7 @@
 """The ledger of places, under any order of events."""
 
 from collections import Counter
+from math import inf
 
 import pytest
 from hypothesis import settings
@@ -8,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from proxy_manager.core.ledger import RESERVED, Ledger, OverGranted, Stage
-from proxy_manager.core.model import Declined, Reason
-from proxy_manager.core.placement import Candidate, spread
+from proxy_manager.core.placement import Opening, Openings
+from proxy_manager.core.rules import Policy
 
 LIMITS = {"a": 1, "b": 2, "c": 3}
 HOLD = 10.0
@@ -29,14 +30,19 @@ class Places(RuleBasedStateMachine):
     @rule(asked=st.lists(SESSIONS, unique=True))
     def reserve(self, asked):
         new = [id_ for id_ in asked if self.ledger.get(id_) is None]
-        hosts = [Candidate(n, self.ledger.used(n), limit) for n, limit in LIMITS.items()]
-        free = sum(host.sessions_max - host.used for host in hosts)
-        placed = spread(new, hosts)
-        granted = {id_: w for id_, w in placed.items() if not isinstance(w, Declined)}
-        assert len(granted) == min(free, len(new))
-        for session_id, host in granted.items():
-            self.begun[session_id] += 1
-            self.ledger.reserve(session_id, host, LIMITS[host], self.now, self.now + HOLD)
+        openings = Openings(Policy.SPREAD)
+        for name, limit in LIMITS.items():
+            openings.note(Opening(name, self.ledger.used(name), limit, inf))
+        free = openings.free
+        for session_id in new:
+            if host := openings.choose():
+                free -= 1
+                self.begun[session_id] += 1
+                self.ledger.reserve(session_id, host, LIMITS[host], self.now, self.now + HOLD)
+                openings.note(Opening(host, self.ledger.used(host), LIMITS[host], inf))
+            else:
+                assert free == 0
+        assert openings.free == free
 
     @rule(session_id=SESSIONS)
     def created(self, session_id):
@@ -93,18 +99,6 @@ class Places(RuleBasedStateMachine):
 
 TestPlaces = Places.TestCase
 TestPlaces.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
-
-
-def test_r98_sessions_are_spread_by_relative_fill_and_then_by_name():
-    hosts = [Candidate("b", 0, 4), Candidate("a", 0, 4), Candidate("big", 0, 8)]
-    placed = spread([f"s{n}" for n in range(8)], hosts)
-    assert Counter(placed.values()) == {"a": 2, "b": 2, "big": 4}
-    assert placed["s0"] == "a"
-
-
-def test_r38_the_reason_says_whether_there_is_a_host_at_all():
-    nobody, full = spread(["s"], []), spread(["s"], [Candidate("a", 1, 1)])
-    assert [d.reason for d in (nobody["s"], full["s"])] == [Reason.NO_HOST, Reason.NO_PLACE]
 
 
 def test_the_ledger_shows_itself():

@@ -1,17 +1,19 @@
 """Hosts: attached, silent, lost, gone. What a host says it has is fact."""
 
-from proxy_manager.core import reservations
+from proxy_manager.core import judgement, operators, reservations
 from proxy_manager.core.effects import Drain, DropHost, Kill, Start
 from proxy_manager.core.events import HostAttached
 from proxy_manager.core.ledger import RESERVED, Place, Stage
-from proxy_manager.core.model import Declined, HostedSession, Reason
+from proxy_manager.core.load import Load
+from proxy_manager.core.model import Declined, HostedSession, HostSettings, Reason
+from proxy_manager.core.quarantine import Health
 from proxy_manager.core.state import Host, Session, State
 
 
 def attach(state: State, event: HostAttached) -> None:
     """Takes a host in, and makes what is known of its sessions agree with what it has."""
     name = event.host_name
-    state.hosts[name] = Host(name, event.attachment, event.sessions_max, heard=state.now)
+    state.hosts[name] = _taken_in(state, event)
     state.changes += 1
     facts = {fact.session_id: fact for fact in event.sessions}
     for place in state.ledger.on_host(name):
@@ -20,11 +22,40 @@ def attach(state: State, event: HostAttached) -> None:
             gone(state, place.session_id, f"{name} came back without it")
         elif fact.gone:
             state.ledger.free(place.session_id)
-    for session in _sessions_of(state, name):
+    for session in state.sessions_on(name):
         if session.initiated and not session.ended and session.session_id not in facts:
             _lose(state, session, f"{name} came back without it")
     for fact in event.sessions:
         _reconcile(state, name, fact)
+    state.refresh(name)
+    _watch(state, state.hosts[name])
+    if state.hosts[name].settings.draining:
+        operators.drain_sessions(state, name)
+
+
+def _taken_in(state: State, event: HostAttached) -> Host:
+    """The host of a call that begins. Its load and health are those it had, if it is known."""
+    name, known = event.host_name, state.hosts.get(event.host_name)
+    return Host(
+        name,
+        event.attachment,
+        event.sessions_max,
+        heard=state.now,
+        load=known.load if known else Load(state.rules),
+        health=known.health if known else Health(state.rules),
+        settings=state.settings.get(name, HostSettings(name)),
+    )
+
+
+def fail(state: State, session_id: str, message: str) -> None:
+    """A container is gone, or could not be made: that of a session that begins says how healthy
+    its host is."""
+    place, session = state.ledger.get(session_id), state.sessions.get(session_id)
+    if place is not None and session is not None and place.stage in RESERVED:
+        judgement.fail(state, session)
+    elif session is not None and session.initiated and not session.ended:
+        judgement.lose(state, session)
+    gone(state, session_id, message)
 
 
 def gone(state: State, session_id: str, message: str) -> None:
@@ -33,6 +64,7 @@ def gone(state: State, session_id: str, message: str) -> None:
     if place is not None and place.stage is Stage.CREATING:
         state.answer(session_id, Declined(Reason.START_FAILED, message))
     if session := state.sessions.get(session_id):
+        judgement.withdraw(state, session)
         if session.initiated and not session.ended:
             state.end_as_lost(session, message)
         state.forget_if_done(session)
@@ -42,6 +74,7 @@ def leave(state: State, host: Host) -> None:
     """A host said goodbye: it takes no more."""
     host.leaving = True
     state.changes += 1
+    state.refresh(host.name)
     for place in state.ledger.on_host(host.name):
         if place.stage in RESERVED:
             reservations.end(state, place, Declined(Reason.HOST_LOST, f"{host.name} ends"))
@@ -53,16 +86,30 @@ def detach(state: State, host: Host) -> None:
     state.changes += 1
     if host.leaving:
         _forget(state, host, f"{host.name} ended")
+    state.refresh(host.name)
 
 
-def expire(state: State) -> None:
-    """Counts silent hosts as lost, and forgets those that never came back."""
-    for host in list(state.hosts.values()):
+def look(state: State) -> None:
+    """Looks at the hosts whose time has come: counts silent ones as lost, forgets those that never
+    came back, and opens those whose quarantine or delay is over."""
+    for name in state.timers.take(state.now):
+        host = state.hosts.get(name)
+        if host is None:
+            continue
         silent = state.now - host.heard
         if not host.lost and silent >= state.times.lease_seconds:
             _lose_host(state, host)
         elif host.lost and silent >= state.times.forget_seconds:
             _forget(state, host, f"{host.name} never came back")
+        state.refresh(name)
+        if name in state.hosts:
+            _watch(state, host)
+
+
+def _watch(state: State, host: Host) -> None:
+    """Sees to it that the host is looked at when its silence may mean something."""
+    patience = state.times.forget_seconds if host.lost else state.times.lease_seconds
+    state.timers.bring_forward(host.name, host.heard + patience)
 
 
 def _reconcile(state: State, host_name: str, fact: HostedSession) -> None:
@@ -70,9 +117,10 @@ def _reconcile(state: State, host_name: str, fact: HostedSession) -> None:
     place = state.ledger.get(fact.session_id)
     if session is None:
         session = Session(fact.session_id, fact.data_manager_id, host_name, initiated=fact.started)
-        state.sessions[fact.session_id] = session
+        session.judged = True
+        state.enter(session)
     # An end made for a session that no host had yet names none.
-    session.host_name = host_name
+    state.move(session, host_name)
     if fact.gone:
         state.forget_if_done(session)
     elif session.fenced or (place is not None and place.stage is Stage.ENDING):
@@ -109,7 +157,7 @@ def _lose_host(state: State, host: Host) -> None:
     message = f"{host.name} was silent for {state.times.lease_seconds:g} s"
     for place in state.ledger.on_host(host.name):
         _end_on_lost_host(state, place, message)
-    for session in _sessions_of(state, host.name):
+    for session in state.sessions_on(host.name):
         if session.initiated and not session.ended:
             _lose(state, session, message)
 
@@ -122,6 +170,7 @@ def _end_on_lost_host(state: State, place: Place, message: str) -> None:
 
 
 def _lose(state: State, session: Session, message: str) -> None:
+    judgement.withdraw(state, session)
     state.end_as_lost(session, message)
     state.forget_if_done(session)
 
@@ -130,10 +179,6 @@ def _forget(state: State, host: Host, message: str) -> None:
     del state.hosts[host.name]
     for place in state.ledger.on_host(host.name):
         gone(state, place.session_id, message)
-    for session in _sessions_of(state, host.name):
+    for session in state.sessions_on(host.name):
         if session.initiated and not session.ended:
             _lose(state, session, message)
-
-
-def _sessions_of(state: State, host_name: str) -> list[Session]:
-    return [s for s in state.sessions.values() if s.host_name == host_name]

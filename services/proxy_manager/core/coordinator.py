@@ -1,31 +1,44 @@
 """The one that decides: an event and the time in, effects out."""
 
+from collections.abc import Iterable
 from typing import assert_never
 
-from proxy_manager.core import attachments, deliveries, events, reservations
+from proxy_manager.core import attachments, deliveries, events, operators, reservations
 from proxy_manager.core.effects import Effect, TellOfCapacity
 from proxy_manager.core.ledger import RESERVED, Stage
-from proxy_manager.core.model import Capacity, HostCapacity, Outcome, Reason, Times
+from proxy_manager.core.model import Capacity, HostCapacity, HostSettings, Outcome, Times
+from proxy_manager.core.placement import Openings
+from proxy_manager.core.rules import Rules
 from proxy_manager.core.state import Host, State
 
 
 class Coordinator:
     """All that a proxy manager knows, in memory; hosts tell it anew when they attach."""
 
-    def __init__(self, now: float, times: Times) -> None:
-        self._state = State(since=now, now=now, times=times)
+    def __init__(
+        self,
+        now: float,
+        times: Times,
+        rules: Rules = Rules(),  # noqa: B008  # frozen
+        settings: Iterable[HostSettings] = (),
+    ) -> None:
+        kept = {of.host_name: of for of in settings}
+        openings = Openings(rules.policy)
+        self._state = State(now, now, times, rules, openings, settings=kept)
 
     def handle(self, event: events.Event, now: float) -> list[Effect]:
         """Takes in one event; returns the effects it calls for, in order.
 
-        Raises ReservationLapsed or SessionUnknown, and then nothing has changed.
+        Raises ReservationLapsed, SessionUnknown or HostUnknown, and then nothing has changed.
         """
         state = self._state
         state.effects, state.now = [], now
-        free = self._free()
+        free = state.openings.free
         self._decide(event)
-        if self._free() > free or isinstance(event, events.CapacityAnnounced):
-            state.effects.append(TellOfCapacity())
+        self._follow()
+        announced = isinstance(event, events.CapacityAnnounced)
+        if announced or self._has_grown(free):
+            state.effects.append(TellOfCapacity(announced))
         return state.effects
 
     def capacity(self, now: float) -> Capacity:
@@ -33,7 +46,7 @@ class Coordinator:
         hosts = sorted(self._state.hosts.values(), key=lambda host: host.name)
         told = tuple(self._host_capacity(host, now) for host in hosts)
         revision = self._state.changes + self._state.ledger.changes
-        return Capacity(self._free(), told, revision)
+        return Capacity(self._state.openings.free, told, revision)
 
     def take_outcomes(
         self, data_manager_id: str, most: int, most_bytes: int
@@ -72,9 +85,15 @@ class Coordinator:
                 pass
             case events.TimePassed():
                 reservations.lapse(state)
-                attachments.expire(state)
+                attachments.look(state)
                 deliveries.answer_believed(state)
                 state.forget_done()
+            case events.HostLimitAsked():
+                operators.limit(state, event)
+            case events.HostDrainAsked():
+                operators.drain(state, event)
+            case events.HostResumeAsked():
+                operators.resume(state, event)
             case _:
                 self._hear(event)
 
@@ -90,16 +109,17 @@ class Coordinator:
             case events.HostHeard():
                 pass
             case events.HostLoaded(cpu=cpu, memory=memory):
-                host.cpu, host.memory = cpu, memory
+                host.load.measure(cpu, memory, state.now)
                 state.changes += 1
+                state.refresh(host.name)
             case events.SessionCreated(session_id=session_id):
                 reservations.created(state, session_id)
             case events.SessionStartFailed(session_id=session_id, message=message):
-                attachments.gone(state, session_id, message)
+                attachments.fail(state, session_id, message)
             case events.OutcomesRelayed(outcomes=outcomes):
                 deliveries.relay(state, host, outcomes)
             case events.SessionGone(session_id=session_id):
-                attachments.gone(state, session_id, f"it died on {host.name}")
+                attachments.fail(state, session_id, f"it died on {host.name}")
             case events.HostLeft():
                 attachments.leave(state, host)
             case events.HostDetached():
@@ -107,24 +127,37 @@ class Coordinator:
             case _:
                 assert_never(event)
 
-    def _free(self) -> int:
-        hosts = reservations.candidates(self._state)
-        return sum(max(0, host.sessions_max - host.used) for host in hosts)
+    def _follow(self) -> None:
+        """Takes note of the hosts whose places changed."""
+        state = self._state
+        while state.ledger.touched:
+            state.refresh(state.ledger.touched.popitem()[0])
+
+    def _has_grown(self, free_before: int) -> bool:
+        """Whether those who watch are to hear of it: a host takes more than before, or someone was
+        declined and now a place is free again."""
+        state, openings = self._state, self._state.openings
+        grown, openings.grown = openings.grown, False
+        freed = state.declined and openings.free > free_before
+        if grown or freed:
+            state.declined = False
+        return grown or freed
 
     def _host_capacity(self, host: Host, now: float) -> HostCapacity:
-        places = self._state.ledger.on_host(host.name)
-        held = [place for place in places if place.stage in RESERVED]
-        closed = host.closed
-        if closed is None and len(places) >= host.sessions_max:
-            closed = Reason.NO_PLACE
+        ledger, opening = self._state.ledger, self._state.openings.get(host.name)
+        held = ledger.count(host.name, *RESERVED)
+        since = [p.since for p in ledger.on_host(host.name) if p.stage in RESERVED] if held else []
         return HostCapacity(
             host_name=host.name,
             sessions_max=host.sessions_max,
-            running=sum(place.stage is Stage.RUNNING for place in places),
-            held=len(held),
-            ending=sum(place.stage is Stage.ENDING for place in places),
-            cpu=host.cpu,
-            memory=host.memory,
-            closed=closed,
-            oldest_hold_seconds=max((now - place.since for place in held), default=0.0),
+            running=ledger.count(host.name, Stage.RUNNING),
+            held=held,
+            ending=ledger.count(host.name, Stage.ENDING),
+            cpu=host.load.cpu.value,
+            memory=host.load.memory.value,
+            closed=opening.reason if opening else None,
+            oldest_hold_seconds=max((now - time for time in since), default=0.0),
+            free=opening.room if opening else 0,
+            draining=host.settings.draining,
+            quarantine_seconds=max(0.0, host.health.until - now) * host.health.quarantined,
         )

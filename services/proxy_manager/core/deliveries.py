@@ -1,5 +1,6 @@
 """Outcomes: from hosts to data managers, and how far they are committed back down."""
 
+from proxy_manager.core import judgement
 from proxy_manager.core.effects import Acknowledge
 from proxy_manager.core.events import DataManagerAttached
 from proxy_manager.core.model import Outcome
@@ -53,13 +54,15 @@ def answer_believed(state: State) -> None:
     for data_manager_id, session_ids in state.believed.items():
         for session_id in sorted(session_ids - state.sessions.keys()):
             session = Session(session_id, data_manager_id, host_name="", initiated=True)
-            state.sessions[session_id] = session
+            state.enter(session)
             state.end_as_lost(session, "no proxy host has it")
     state.believed.clear()
 
 
 def _take_in(state: State, session: Session, outcome: Outcome) -> None:
     state.keep(session, outcome)
+    if not session.judged:
+        _judge(state, session, outcome)
     if outcome.ends_session:
         session.ended = True
         state.ledger.end(session.session_id)
@@ -67,3 +70,10 @@ def _take_in(state: State, session: Session, outcome: Outcome) -> None:
         for slice_ids, _ in session.foods:
             slice_ids.discard(outcome.ends_slice)
         session.foods = [food for food in session.foods if food[0]]
+
+
+def _judge(state: State, session: Session, outcome: Outcome) -> None:
+    if outcome.loses_session:
+        judgement.lose(state, session)
+    elif outcome.ends_session or (outcome.ends_slice and not outcome.fails_slice):
+        judgement.succeed(state, session)

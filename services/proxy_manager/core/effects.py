@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from proxy_manager.core.model import Answer
+from proxy_manager.core.model import Answer, HostSettings
 
 
 @dataclass(frozen=True)
@@ -89,5 +89,16 @@ class DeliverOutcomes:
 class TellOfCapacity:
     """Wake all who watch the capacity."""
 
+    announced: bool = False
 
-Effect = TellHost | DropHost | AnswerReservation | DeliverOutcomes | TellOfCapacity
+
+@dataclass(frozen=True)
+class KeepHostSettings:
+    """Keep what an operator set, before the operator is answered."""
+
+    settings: HostSettings
+
+
+Effect = (
+    TellHost | DropHost | AnswerReservation | DeliverOutcomes | TellOfCapacity | KeepHostSettings
+)

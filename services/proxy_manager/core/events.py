@@ -1,6 +1,7 @@
 """What happens to the proxy manager, in the past tense."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from proxy_manager.core.model import HostedSession, Outcome
 
@@ -88,10 +89,11 @@ class HostDetached:
 
 @dataclass(frozen=True)
 class ReservationAsked:
-    """A data manager wants places."""
+    """A data manager wants places; some of its sessions are to avoid some hosts."""
 
     data_manager_id: str
     session_ids: tuple[str, ...]
+    avoid: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,28 @@ class CapacityAnnounced:
 
 
 @dataclass(frozen=True)
+class HostLimitAsked:
+    """An operator says how many sessions a host takes; 0 is what it says itself."""
+
+    host_name: str
+    sessions_max: int
+
+
+@dataclass(frozen=True)
+class HostDrainAsked:
+    """An operator wants a host to take no more sessions, and to end those it has."""
+
+    host_name: str
+
+
+@dataclass(frozen=True)
+class HostResumeAsked:
+    """An operator wants a host to take sessions again."""
+
+    host_name: str
+
+
+@dataclass(frozen=True)
 class TimePassed:
     """Nothing happened; what has a deadline is looked at."""
 
@@ -168,8 +192,10 @@ HostEvent = (
     | HostLeft
     | HostDetached
 )
+OperatorEvent = HostLimitAsked | HostDrainAsked | HostResumeAsked
 Event = (
     HostEvent
+    | OperatorEvent
     | HostAttached
     | ReservationAsked
     | ReservationReleased

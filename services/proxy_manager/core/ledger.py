@@ -1,8 +1,11 @@
 """The places: who has one, on which host, and until when."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+
+from proxy_manager.core.timers import Timers
 
 
 class Stage(Enum):
@@ -37,11 +40,15 @@ class Ledger:
     """Every place that is taken, from reservation until the container is confirmed gone.
 
     Created, held, running and ending places of a host together never exceed its limit by a
-    reservation. A reservation ends exactly once. `changes` grows with every change.
+    reservation. A reservation ends exactly once. `changes` grows with every change, and `touched`
+    names the hosts with changes until whoever follows them has cleared it.
     """
 
     def __init__(self) -> None:
         self.changes = 0
+        self.touched: dict[str, None] = {}
+        self._counts: dict[str, Counter[Stage]] = {}
+        self._deadlines = Timers()
         self._places: dict[str, Place] = {}
         self._hosts: dict[str, dict[str, Place]] = {}
 
@@ -62,7 +69,12 @@ class Ledger:
 
     def used(self, host_name: str) -> int:
         """How many places of a host are not free."""
-        return len(self._hosts.get(host_name, {}))
+        return len(self._hosts.get(host_name, ()))
+
+    def count(self, host_name: str, *stages: Stage) -> int:
+        """How many places of a host are in one of the stages."""
+        counts = self._counts.get(host_name)
+        return sum(counts[stage] for stage in stages) if counts else 0
 
     def reserve(self, session_id: str, host_name: str, limit: int, now: float, by: float) -> None:
         """Takes a place below the limit; its container must answer `by` a time."""
@@ -101,15 +113,30 @@ class Ledger:
         place = self._places.pop(session_id, None)
         if place is not None:
             del self._hosts[place.host_name][session_id]
-            self.changes += 1
+            self._deadlines.cancel(session_id)
+            self._note(place, -1)
         return place
 
     def overdue(self, now: float) -> list[Place]:
-        """The reservations whose time is over."""
-        return [p for p in self if p.stage in RESERVED and p.until <= now]
+        """The reservations whose time is over; told once, so whoever asks is to end them."""
+        return [self._places[session_id] for session_id in self._deadlines.take(now)]
 
     def _put(self, place: Place) -> Place:
+        before = self._places.get(place.session_id)
+        if before is not None:
+            self._note(before, -1)
+            if before.host_name != place.host_name:
+                del self._hosts[before.host_name][place.session_id]
         self._places[place.session_id] = place
         self._hosts.setdefault(place.host_name, {})[place.session_id] = place
-        self.changes += 1
+        if place.stage in RESERVED:
+            self._deadlines.set(place.session_id, place.until)
+        else:
+            self._deadlines.cancel(place.session_id)
+        self._note(place, 1)
         return place
+
+    def _note(self, place: Place, count: int) -> None:
+        self._counts.setdefault(place.host_name, Counter())[place.stage] += count
+        self.changes += 1
+        self.touched[place.host_name] = None

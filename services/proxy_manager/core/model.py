@@ -26,6 +26,9 @@ class Reason(Enum):
     NO_PLACE = auto()
     START_FAILED = auto()
     HOST_LOST = auto()
+    OVER_THRESHOLD = auto()
+    HOST_DRAINING = auto()
+    QUARANTINED = auto()
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,11 @@ class SessionLost:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One thing that happened in a session; what it says is not looked into here."""
+    """One thing that happened in a session; what it says is not looked into here.
+
+    `ends_slice` names the slice that ended, `fails_slice` says that it failed. `loses_session` says
+    of a session's end that the session died.
+    """
 
     session_id: str
     number: int
@@ -64,6 +71,8 @@ class Outcome:
     size_bytes: int = 0
     ends_slice: str = ""
     ends_session: bool = False
+    fails_slice: bool = False
+    loses_session: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,8 +86,17 @@ class HostedSession:
 
 
 @dataclass(frozen=True)
+class HostSettings:
+    """What an operator set for a host. A limit of 0 is what the host says itself."""
+
+    host_name: str
+    sessions_max: int = 0
+    draining: bool = False
+
+
+@dataclass(frozen=True)
 class HostCapacity:
-    """One host as it is now."""
+    """One host as it is now. `free` sessions could start on it."""
 
     host_name: str
     sessions_max: int
@@ -89,6 +107,9 @@ class HostCapacity:
     memory: float
     closed: Reason | None
     oldest_hold_seconds: float
+    free: int = 0
+    draining: bool = False
+    quarantine_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -106,3 +127,7 @@ class ReservationLapsed(Exception):
 
 class SessionUnknown(Exception):
     """No such session runs."""
+
+
+class HostUnknown(Exception):
+    """No host of this name ever attached."""

@@ -1,5 +1,6 @@
 """Places: asked for, held, initiated, given back, lapsed."""
 
+from proxy_manager.core import judgement
 from proxy_manager.core.effects import Create, Drain, Feed, Kill, Start
 from proxy_manager.core.events import FeedAsked, InitiationAsked, ReservationAsked
 from proxy_manager.core.ledger import RESERVED, Place, Stage
@@ -11,7 +12,6 @@ from proxy_manager.core.model import (
     ReservationLapsed,
     SessionUnknown,
 )
-from proxy_manager.core.placement import Candidate, spread
 from proxy_manager.core.state import Session, State
 
 
@@ -27,20 +27,21 @@ def ask(state: State, event: ReservationAsked) -> None:
             new.append(session_id)
         elif place is None or place.stage is not Stage.CREATING:
             state.answer(session_id, _standing_answer(place))
-    for session_id, where in spread(new, candidates(state)).items():
-        if isinstance(where, Declined):
-            state.answer(session_id, where)
-        else:
-            _create(state, Session(session_id, event.data_manager_id, where))
+    for session_id in new:
+        _place(state, session_id, event)
 
 
-def candidates(state: State) -> list[Candidate]:
-    """The hosts that take sessions."""
-    return [
-        Candidate(host.name, state.ledger.used(host.name), host.sessions_max)
-        for host in state.hosts.values()
-        if host.closed is None
-    ]
+def _place(state: State, session_id: str, event: ReservationAsked) -> None:
+    avoided = event.avoid.get(session_id, frozenset())
+    host_name = state.openings.choose(avoided)
+    if host_name is not None:
+        _create(state, Session(session_id, event.data_manager_id, host_name))
+        return
+    state.declined = True
+    declined = state.openings.declined()
+    if avoided and state.openings.choose() is not None:
+        declined = Declined(Reason.NO_PLACE, "only hosts that it is to avoid have a place")
+    state.answer(session_id, declined)
 
 
 def created(state: State, session_id: str) -> None:
@@ -58,8 +59,10 @@ def initiate(state: State, event: InitiationAsked) -> None:
     if session is None or place is None:
         raise ReservationLapsed(event.session_id)
     session.initiated = True
-    session.work = event.work
+    session.work, session.since = event.work, state.now
     state.tell(session.host_name, Start(event.work))
+    if state.hosts[session.host_name].settings.draining:
+        drain(state, event.session_id)
 
 
 def feed(state: State, event: FeedAsked) -> None:
@@ -100,23 +103,29 @@ def lapse(state: State) -> None:
     for place in state.ledger.overdue(state.now):
         seconds = state.times.start_seconds
         message = f"the session on {place.host_name} did not answer within {seconds:g} s"
+        if place.stage is Stage.CREATING:
+            judgement.time_out(state, state.sessions[place.session_id])
         end(state, place, Declined(Reason.START_FAILED, message))
 
 
 def end(state: State, place: Place, answer: Declined) -> None:
     """Ends a reservation unused. Its place is free when the host says that nothing is left."""
     state.ledger.end(place.session_id)
+    judgement.withdraw(state, state.sessions[place.session_id])
     state.tell(place.host_name, Kill(place.session_id, 0.0))
     if place.stage is Stage.CREATING:
         state.answer(place.session_id, answer)
 
 
 def _create(state: State, session: Session) -> None:
-    limit = state.hosts[session.host_name].sessions_max
+    host = state.hosts[session.host_name]
     by = state.now + state.times.start_seconds
-    state.ledger.reserve(session.session_id, session.host_name, limit, state.now, by)
-    state.sessions[session.session_id] = session
-    state.tell(session.host_name, Create(session.session_id, session.data_manager_id))
+    state.ledger.reserve(session.session_id, host.name, host.sessions_max, state.now, by)
+    host.load.place(state.now)
+    host.health.place(session.session_id)
+    state.enter(session)
+    state.refresh(host.name)
+    state.tell(host.name, Create(session.session_id, session.data_manager_id))
 
 
 def _standing_answer(place: Place | None) -> Answer:

@@ -12,35 +12,65 @@ from proxy_manager.core.effects import (
     TellHost,
 )
 from proxy_manager.core.ledger import Ledger
+from proxy_manager.core.load import Load
 from proxy_manager.core.model import (
     LAST_NUMBER,
     Answer,
+    HostSettings,
     Outcome,
     Reason,
     SessionLost,
     Times,
 )
 from proxy_manager.core.outbox import Outbox
+from proxy_manager.core.placement import Opening, Openings
+from proxy_manager.core.quarantine import Health
+from proxy_manager.core.rules import Rules
+from proxy_manager.core.timers import Timers
 
 
 @dataclass
 class Host:
-    """A proxy host, attached or not long gone. `attachment` is its current or latest call."""
+    """A proxy host, attached or not long gone. `attachment` is its current or latest call.
+
+    It says that it takes `offered` sessions; an operator's settings may say otherwise.
+    """
 
     name: str
     attachment: int
-    sessions_max: int
+    offered: int
     heard: float
+    load: Load
+    health: Health
+    settings: HostSettings
     attached: bool = True
     leaving: bool = False
     lost: bool = False
-    cpu: float = 0.0
-    memory: float = 0.0
+
+    @property
+    def sessions_max(self) -> int:
+        """How many sessions it takes at once."""
+        return self.settings.sessions_max or self.offered
 
     @property
     def closed(self) -> Reason | None:
         """Why it takes no session whatever is free on it."""
-        return None if self.attached and not self.leaving else Reason.HOST_LOST
+        if not self.attached or self.leaving:
+            return Reason.HOST_LOST
+        return Reason.HOST_DRAINING if self.settings.draining else None
+
+    def opening(self, used: int, now: float) -> Opening:
+        """How far it is open, with so many of its places not free."""
+        closed, further = self.closed, 0.0
+        if closed is None:
+            by_health, by_load = self.health.further(now), self.load.further(now)
+            further = min(by_health, by_load)
+            if not by_health:
+                closed = Reason.QUARANTINED
+            elif not by_load:
+                closed = Reason.OVER_THRESHOLD
+        low = self.load.is_low()
+        return Opening(self.name, used, self.sessions_max, further, low, closed)
 
 
 @dataclass
@@ -49,7 +79,8 @@ class Session:
 
     What it was told to do is kept, so that a host which lost an order to a broken connection is
     told again. `seen` and `acknowledged` are outcome numbers; `fenced` means that its end was
-    made here, and whatever else it says counts no more.
+    made here, and whatever else it says counts no more. `judged` means that nothing more follows
+    from it for the health of its host; it runs `since` a time.
     """
 
     session_id: str
@@ -65,6 +96,8 @@ class Session:
     ended: bool = False
     fenced: bool = False
     done: bool = False
+    since: float = 0.0
+    judged: bool = False
 
 
 @dataclass
@@ -74,8 +107,14 @@ class State:
     since: float
     now: float
     times: Times
+    rules: Rules
+    openings: Openings
     hosts: dict[str, Host] = field(default_factory=dict)
+    settings: dict[str, HostSettings] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
+    by_host: dict[str, dict[str, Session]] = field(default_factory=dict)
+    timers: Timers = field(default_factory=Timers)
+    declined: bool = False
     ledger: Ledger = field(default_factory=Ledger)
     outboxes: dict[str, Outbox] = field(default_factory=dict)
     believed: dict[str, set[str]] = field(default_factory=dict)
@@ -92,6 +131,35 @@ class State:
     def answer(self, session_id: str, answer: Answer) -> None:
         """Answers whoever reserved the session."""
         self.effects.append(AnswerReservation(session_id, answer))
+
+    def enter(self, session: Session) -> None:
+        """Knows a session from now on, and which host it is on."""
+        if known := self.sessions.get(session.session_id):
+            self.by_host[known.host_name].pop(session.session_id, None)
+        self.sessions[session.session_id] = session
+        self.by_host.setdefault(session.host_name, {})[session.session_id] = session
+
+    def move(self, session: Session, host_name: str) -> None:
+        """A session turns out to be on another host."""
+        if session.host_name != host_name:
+            self.by_host[session.host_name].pop(session.session_id, None)
+            session.host_name = host_name
+            self.by_host.setdefault(host_name, {})[session.session_id] = session
+
+    def sessions_on(self, host_name: str) -> list[Session]:
+        """The sessions of a host that something is left of."""
+        return list(self.by_host.get(host_name, {}).values())
+
+    def refresh(self, host_name: str) -> None:
+        """Takes note of how far a host is open after a change, and when to look at it again."""
+        host = self.hosts.get(host_name)
+        if host is None:
+            self.openings.forget(host_name)
+            return
+        self.openings.note(host.opening(self.ledger.used(host_name), self.now))
+        for time in (host.health.until, host.load.waits_until):
+            if time is not None and time > self.now:
+                self.timers.bring_forward(host_name, time)
 
     def outbox(self, data_manager_id: str) -> Outbox:
         """What is kept for a data manager."""
@@ -117,7 +185,7 @@ class State:
         if session.done or self.ledger.get(session.session_id) is not None:
             return
         if not session.initiated:
-            self.sessions.pop(session.session_id, None)
+            self._forget(session)
         elif session.ended and session.acknowledged >= session.seen:
             session.done, session.work, session.foods = True, None, []
             self.done.append((self.now + self.times.hold_seconds, session))
@@ -126,4 +194,8 @@ class State:
         """Forgets the sessions that have been done for long enough."""
         while self.done and self.done[0][0] <= self.now:
             _, session = self.done.popleft()
-            self.sessions.pop(session.session_id, None)
+            self._forget(session)
+
+    def _forget(self, session: Session) -> None:
+        self.sessions.pop(session.session_id, None)
+        self.by_host[session.host_name].pop(session.session_id, None)

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     SESSION_UNKNOWN = auto()
     SESSION_DENIED = auto()
     HOST_SUPERSEDED = auto()
+    HOST_UNKNOWN = auto()
     SHUTTING_DOWN = auto()
     INVALID = auto()
 
@@ -53,6 +54,7 @@ STATUS_CODES: dict[Reason, grpc.StatusCode] = {
     Reason.SESSION_UNKNOWN: grpc.StatusCode.NOT_FOUND,
     Reason.SESSION_DENIED: grpc.StatusCode.PERMISSION_DENIED,
     Reason.HOST_SUPERSEDED: grpc.StatusCode.ABORTED,
+    Reason.HOST_UNKNOWN: grpc.StatusCode.NOT_FOUND,
     Reason.SHUTTING_DOWN: grpc.StatusCode.UNAVAILABLE,
     Reason.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
 }
