@@ -60,10 +60,11 @@ class Ciphers(threading.local):
     """The prepared ciphers of a thread: making them anew costs more than a small blob."""
 
     def __init__(self, key: MasterKey) -> None:
-        start = modes.CTR(bytes(IV_BYTES))
-        self.counter = Cipher(algorithms.AES(key.encrypt), start).encryptor()
+        counter = Cipher(algorithms.AES(key.encrypt), modes.CTR(bytes(IV_BYTES))).encryptor()
+        self.restart, self.stream = counter.reset_nonce, counter.update
+        self.stream_into = counter.update_into
         # One block a time, so each use of the electronic code book stands alone.
-        self.nonce = Cipher(algorithms.AES(key.k), modes.ECB()).encryptor()
+        self.nonce = Cipher(algorithms.AES(key.k), modes.ECB()).encryptor().update
 
 
 class Sealer:
@@ -75,30 +76,32 @@ class Sealer:
 
     def seal(self, plain: bytes | memoryview) -> bytes:
         """iv ‖ ciphertext ‖ tag, with a fresh iv."""
-        iv, ciphers = os.urandom(IV_BYTES), self._ciphers
-        ciphers.counter.reset_nonce(iv)
-        ciphertext = ciphers.counter.update(plain)
-        tag = Poly1305.generate_tag(self._r + ciphers.nonce.update(iv), ciphertext)
+        iv = os.urandom(IV_BYTES)
+        ciphers = self._ciphers
+        ciphers.restart(iv)
+        ciphertext = ciphers.stream(plain)
+        tag = Poly1305.generate_tag(self._r + ciphers.nonce(iv), ciphertext)
         return b"".join((iv, ciphertext, tag))
 
     def open(self, sealed: bytes | memoryview) -> bytes:
         """The plain bytes. RepositoryDamaged when a bit of them is not as it was sealed."""
+        self.check(sealed)
+        return self.decrypt(sealed)
+
+    def check(self, sealed: bytes | memoryview) -> None:
+        """RepositoryDamaged when a bit is not as it was sealed."""
         if len(sealed) < OVERHEAD_BYTES:
             raise RepositoryDamaged("A sealed byte string is too short.")
         view = memoryview(sealed)
-        iv, ciphertext = bytes(view[:IV_BYTES]), view[IV_BYTES:-TAG_BYTES]
+        key = self._r + self._ciphers.nonce(bytes(view[:IV_BYTES]))
         try:
-            self._authenticator(iv, ciphertext).verify(bytes(view[-TAG_BYTES:]))
+            Poly1305.verify_tag(key, view[IV_BYTES:-TAG_BYTES], bytes(view[-TAG_BYTES:]))
         except InvalidSignature:
             raise RepositoryDamaged("A sealed byte string is not authentic.") from None
-        return self._stream(iv, ciphertext)
 
-    def _stream(self, iv: bytes, data: bytes | memoryview) -> bytes:
-        counter = self._ciphers.counter
-        counter.reset_nonce(iv)
-        return counter.update(data)
-
-    def _authenticator(self, iv: bytes, ciphertext: bytes | memoryview) -> Poly1305:
-        authenticator = Poly1305(self._r + self._ciphers.nonce.update(iv))
-        authenticator.update(ciphertext)
-        return authenticator
+    def decrypt(self, sealed: bytes | memoryview) -> bytes:
+        """The plain bytes of what was checked, or has a hash that will tell: anybody who can write
+        on backup storage can change what comes out, bit by bit."""
+        view, ciphers = memoryview(sealed), self._ciphers
+        ciphers.restart(bytes(view[:IV_BYTES]))
+        return ciphers.stream(view[IV_BYTES:-TAG_BYTES])

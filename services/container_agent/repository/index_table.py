@@ -10,6 +10,7 @@ from container_agent.repository.blobs import BlobKind, Place
 
 # Blob id and kind, by which rows are sorted; then pack number, offset, length, plain length.
 ROW = struct.Struct(">32sBIIII")
+ROW_BYTES = ROW.size
 # Rows are found by the first bits of their keys, which are hashes: so many rows share them.
 BUCKET_ROWS = 16
 BUCKET_BITS_MAX = 16
@@ -23,7 +24,8 @@ def key_of(kind: BlobKind, blob_id: bytes) -> bytes:
     return blob_id + KIND_BYTES[kind]
 
 
-KIND_BYTES = {kind: bytes((kind,)) for kind in BlobKind}
+# By kind: a table, as an enumeration is slow to hash.
+KIND_BYTES = tuple(bytes((kind,)) for kind in BlobKind)
 
 
 class Table:
@@ -39,7 +41,7 @@ class Table:
         self._shift = 16 - bits
 
     def __len__(self) -> int:
-        return len(self.rows) // ROW.size
+        return len(self.rows) // ROW_BYTES
 
     def find(self, key: bytes) -> Place | None:
         """Where a blob lies, or None."""
@@ -54,14 +56,15 @@ class Table:
         found = []
         while (at := self._search(key, at, stop)) >= 0:
             found.append(self._place(at))
-            at += ROW.size
+            at += ROW_BYTES
         return found
 
     def _search(self, key: bytes, at: int, stop: int) -> int:
         """Where the first row with the key begins, or -1; what looks like it amid rows is none."""
-        at = self.rows.find(key, at, stop)
-        while at >= 0 and at % ROW.size:
-            at = self.rows.find(key, at + 1, stop)
+        rows = self.rows
+        at = rows.find(key, at, stop)
+        while at >= 0 and at % ROW_BYTES:
+            at = rows.find(key, at + 1, stop)
         return at
 
     def _place(self, at: int) -> Place:
@@ -111,7 +114,7 @@ class TableBuilder:
         """The table. The builder is empty then."""
         if self._parts:
             self._pack_loose()
-        count = sum(map(len, self._parts)) // ROW.size + len(self._loose)
+        count = sum(map(len, self._parts)) // ROW_BYTES + len(self._loose)
         bits = min(BUCKET_BITS_MAX, max(8, (count // BUCKET_ROWS).bit_length()))
         rows, starts = bytearray(), array("Q")
         for first, some in self._sorted():
@@ -136,7 +139,7 @@ class TableBuilder:
 
 def rows_in(rows: bytearray) -> Iterator[bytes]:
     """The rows of a string of them."""
-    return (bytes(rows[at : at + ROW.size]) for at in range(0, len(rows), ROW.size))
+    return (bytes(rows[at : at + ROW_BYTES]) for at in range(0, len(rows), ROW_BYTES))
 
 
 def starts_in(rows: list[bytes], first: range, base: int, bits: int) -> Iterator[int]:
@@ -145,4 +148,4 @@ def starts_in(rows: list[bytes], first: range, base: int, bits: int) -> Iterator
     at = 0
     for bucket in range(first.start << bits - 8, first.stop << bits - 8):
         at = bisect_left(rows, (bucket << 16 - bits).to_bytes(2, "big"), at)
-        yield base + at * ROW.size
+        yield base + at * ROW_BYTES

@@ -49,16 +49,32 @@ def seal_blob(sealer: Sealer, kind: BlobKind, blob_id: bytes, data: bytes) -> Se
 def open_blob(
     sealer: Sealer, blob_id: bytes, sealed: bytes | memoryview, uncompressed_length: int
 ) -> bytes:
-    """The blob's bytes, authentic and of the right hash, or RepositoryDamaged."""
+    """The blob's bytes, of the right hash, or RepositoryDamaged.
+
+    The hash, which comes from an authentic tree, proves them whatever the tag says. But no bytes
+    that are not authentic may reach the decompressor: there the tag is checked before.
+    """
     try:
-        plain = sealer.open(sealed)
         if uncompressed_length:
-            plain = decompress(plain, uncompressed_length)
+            plain = decompress(sealer.open(sealed), uncompressed_length)
+        else:
+            plain = sealer.decrypt(sealed)
     except RepositoryDamaged as error:
         raise RepositoryDamaged(f"Blob {blob_id.hex()[:16]} is damaged: {error}") from error
     if hashlib.sha256(plain).digest() != blob_id:
         raise RepositoryDamaged(f"Blob {blob_id.hex()[:16]} is not what its id says.")
     return plain
+
+
+def verify_blob(
+    sealer: Sealer, blob_id: bytes, sealed: bytes | memoryview, uncompressed_length: int
+) -> None:
+    """RepositoryDamaged when a bit is not as it was written, be it only of the tag."""
+    try:
+        sealer.check(sealed)
+    except RepositoryDamaged as error:
+        raise RepositoryDamaged(f"Blob {blob_id.hex()[:16]} is damaged: {error}") from error
+    open_blob(sealer, blob_id, sealed, uncompressed_length)
 
 
 def encode_header(blobs: Iterable[PackedBlob]) -> bytes:

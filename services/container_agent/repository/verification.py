@@ -7,7 +7,7 @@ from container_agent.repository.blobs import Place
 from container_agent.repository.crypto import Sealer
 from container_agent.repository.errors import RepositoryDamaged
 from container_agent.repository.index import Index
-from container_agent.repository.packs import open_blob, read_header
+from container_agent.repository.packs import read_header, verify_blob
 from container_agent.repository.stores import Store
 
 
@@ -40,8 +40,8 @@ def verify_pack(store: Store, sealer: Sealer, index: Index, pack_id: bytes) -> P
     view, elsewhere = memoryview(pack), 0
     for blob in blobs:
         try:
-            sealed = bytes(view[blob.offset : blob.offset + blob.length])
-            open_blob(sealer, blob.blob_id, sealed, blob.uncompressed_length)
+            sealed = view[blob.offset : blob.offset + blob.length]
+            verify_blob(sealer, blob.blob_id, sealed, blob.uncompressed_length)
         except RepositoryDamaged as error:
             report.errors.append(f"pack {name[:16]}: {error}")
         place = Place(pack_id, blob.offset, blob.length, blob.uncompressed_length)

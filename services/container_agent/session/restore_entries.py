@@ -118,7 +118,9 @@ class Entry(NamedTuple):
             atime_ns = mtime_ns if atime == mtime else time_of(atime)
         except ValueError as error:
             raise self._damaged() from error
-        attributes = tuple((a.name, a.value or b"") for a in told.extended_attributes or ())
+        attributes: tuple[tuple[str, bytes], ...] = ()
+        if told.extended_attributes:
+            attributes = tuple((a.name, a.value or b"") for a in told.extended_attributes)
         return Metadata(mode_of(told.mode), uid, gid, atime_ns, mtime_ns, attributes)
 
     def linktarget(self) -> bytes:
@@ -159,10 +161,10 @@ def mode_of(mode: int) -> int:
 def time_of(text: str) -> int:
     """A time in nanoseconds since 1970; ValueError when it is none. Files that were written
     together share their second, which is taken apart once."""
-    second, zone = (text[:19], "Z") if text[-1:] == "Z" else (text[:19], text[-6:])
+    zone = "Z" if text[-1:] == "Z" else text[-6:]
     fraction = text[20 : -len(zone)]
-    if text[19:20] == "." and len(fraction) <= 9 and fraction.isdecimal() and fraction.isascii():
-        return second_of(second + zone) + int(fraction.ljust(9, "0"))
+    if text[19:20] == "." and fraction.isdecimal() and fraction.isascii():
+        return second_of(text[:19] + zone) + int(fraction[:9].ljust(9, "0"))
     return parse_time(text)
 
 

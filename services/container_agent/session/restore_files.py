@@ -52,28 +52,30 @@ class FileRestorer:
 
     def whole(self, above: Components, entry: Entry) -> None:
         """Writes a file with all that belongs to it."""
-        self._tally.files += 1
-        self._tally.seen_bytes += entry.size
-        path = (*above, entry.name)
+        told, tally = entry.told, self._tally
+        tally.files += 1
+        tally.seen_bytes += told.size
         try:
-            if entry.size <= AT_ONCE_BYTES and len(entry.told.content or ()) < 2:
-                self._write_at_once(self._target.directory(above), entry)
+            if told.size <= AT_ONCE_BYTES and (not told.content or len(told.content) == 1):
+                tally.read_bytes += self._write_at_once(self._target.directory(above), entry)
             else:
-                self._write_soon(path, entry)
+                self._write_soon((*above, entry.name), entry)
         except (OSError, BlobMissing, RepositoryDamaged) as failure:
-            self.unwritten(path, failure)
+            self.unwritten((*above, entry.name), failure)
 
-    def _write_at_once(self, directory: int, entry: Entry) -> None:
+    def _write_at_once(self, directory: int, entry: Entry) -> int:
+        """Writes a file of at most one blob. Returns its size."""
         content = entry.content()
         data = self._small.read_blob(BlobKind.DATA, content[0]) if content else b""
         metadata = entry.metadata()
         file = create_file(directory, entry.name)
         try:
-            write_whole(file, data, directory, entry.name)
+            if data:
+                write_whole(file, data, directory, entry.name)
             give_metadata(file, metadata)
         finally:
             os.close(file)
-        self._tally.read_bytes += len(data)
+        return len(data)
 
     def _write_soon(self, path: Components, entry: Entry) -> None:
         places, metadata = list(self._places(entry)), entry.metadata()

@@ -1,12 +1,12 @@
 """Gives restored entries owner, mode, extended attributes and times, in the order that keeps all.
 
 A change of owner takes setuid bits and capabilities away, so it comes first; an attribute may
-need a mode that the entry loses at last; and every other change would touch the times.
+need a mode that the entry loses at last; and every other change would touch the times. Who is not
+root keeps what he cannot give away, as tar does.
 """
 
 import errno
 import os
-from collections.abc import Callable
 from typing import NamedTuple
 
 NOT_MINE = (errno.EPERM, errno.EACCES)
@@ -21,15 +21,6 @@ class Metadata(NamedTuple):
     atime_ns: int
     mtime_ns: int
     attributes: tuple[tuple[str, bytes], ...] = ()
-
-
-def give_owner(change: Callable[[int, int], None], metadata: Metadata) -> None:
-    """Changes the owner; who is not root keeps what he cannot give away, as tar does."""
-    try:
-        change(metadata.uid, metadata.gid)
-    except PermissionError:
-        if os.geteuid() == 0:
-            raise
 
 
 def give_attributes(place: int | str, metadata: Metadata) -> None:
@@ -48,13 +39,18 @@ def give_attributes(place: int | str, metadata: Metadata) -> None:
 
 def give_metadata(descriptor: int, metadata: Metadata) -> None:
     """Completes an open file or directory; its times last."""
-    give_owner(lambda uid, gid: os.fchown(descriptor, uid, gid), metadata)
+    mode, uid, gid, atime_ns, mtime_ns, attributes = metadata
     try:
-        if metadata.attributes:
+        os.fchown(descriptor, uid, gid)
+    except PermissionError:
+        if os.geteuid() == 0:
+            raise
+    try:
+        if attributes:
             give_attributes(descriptor, metadata)
     finally:
-        os.fchmod(descriptor, metadata.mode)
-        os.utime(descriptor, ns=(metadata.atime_ns, metadata.mtime_ns))
+        os.fchmod(descriptor, mode)
+        os.utime(descriptor, ns=(atime_ns, mtime_ns))
 
 
 def give_metadata_unopened(directory: int, name: bytes, metadata: Metadata, link: bool) -> None:
@@ -65,7 +61,11 @@ def give_metadata_unopened(directory: int, name: bytes, metadata: Metadata, link
     pinned = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=directory)
     place = f"/proc/self/fd/{pinned}"
     try:
-        give_owner(lambda uid, gid: os.chown(place, uid, gid), metadata)
+        try:
+            os.chown(place, metadata.uid, metadata.gid)
+        except PermissionError:
+            if os.geteuid() == 0:
+                raise
         try:
             if metadata.attributes:
                 give_attributes(place, metadata)
