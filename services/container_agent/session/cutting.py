@@ -23,6 +23,13 @@ def cut(
         cutting.range_bytes,
     )
     for path, size in entries:
+        fits = size <= range_bytes and used_bytes + size <= bytes_max and used_files < files_max
+        if fits and not (start.offset and empty):
+            # What nearly every entry is; the rest of the loop would come to the same.
+            used_bytes += size
+            used_files += 1
+            empty = False
+            continue
         offset = start.offset if path == start.path else 0
         files = 0 if offset else 1
         while True:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from container_agent.repository.repository import Repository
-from container_agent.session.crawl import CUTS_AT_ONCE, TELL_SECONDS, Report
+from container_agent.session.crawl import CUTS_AT_ONCE, SOON_SECONDS, TELL_SECONDS, Report
 from container_agent.session.cutting import cut
 from container_agent.session.restore_walk import Reach, Selection
 from container_agent.session.tally import Tally
@@ -29,13 +29,14 @@ def restore_crawl(
     snapshot_id = selection.snapshot.snapshot_id
     start = place_of(work.start)
     waiting: list[outcome_pb2.Cut] = []
-    told_time = 0.0
+    tell_time, tell_seconds = 0.0, SOON_SECONDS
     for made in cut(entries(selection, Reach(start), tally), start, work.cutting):
         waiting.append(made)
         now = time.monotonic()
-        if len(waiting) >= CUTS_AT_ONCE or now - told_time >= TELL_SECONDS:
+        if len(waiting) >= CUTS_AT_ONCE or now >= tell_time:
             report_cuts(waiting, snapshot_id)
-            waiting, told_time = [], now
+            waiting, tell_time = [], now + tell_seconds
+            tell_seconds = min(2 * tell_seconds, TELL_SECONDS)
     if waiting:
         report_cuts(waiting, snapshot_id)
     return snapshot_id
@@ -44,15 +45,16 @@ def restore_crawl(
 def entries(selection: Selection, reach: Reach, tally: Tally) -> Iterator[tuple[Components, int]]:
     """The entries in reach with what a slice has to write of each, counted. The finish writes
     hard-linked files."""
-    for above, entry in selection.walk(reach):
+    for above, run in selection.runs(reach):
         tally.check()
-        size = 0
-        if entry.is_directory:
-            tally.directories += 1
-        elif entry.is_file:
-            tally.files += 1
-            tally.seen_bytes += entry.size
-            size = 0 if entry.is_hard_linked else entry.size
-        else:
-            tally.others += 1
-        yield (*above, entry.name), size
+        for name, told in run:
+            size = 0
+            if told.type == "file":
+                tally.files += 1
+                tally.seen_bytes += told.size
+                size = 0 if told.links > 1 and told.inode else told.size
+            elif told.type == "dir":
+                tally.directories += 1
+            else:
+                tally.others += 1
+            yield (*above, name), size
