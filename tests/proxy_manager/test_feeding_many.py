@@ -4,7 +4,8 @@ import pytest
 
 from container_agent.host.attach import obey
 from container_agent.host.outgoing import Outgoing
-from hosting import slices, until, world
+from container_agent.host.session import Session
+from hosting import slices, until, work, world
 from proxy_manager.core import effects as do
 from proxy_manager.streams import Orders
 from proxy_manager.translation import order_messages
@@ -12,6 +13,7 @@ from sluicegate.rpc.refusals import Reason, Refusal, understanding
 from sluicegate.v1 import host_service_pb2 as host_pb
 from sluicegate.v1 import outcome_pb2, session_pb2
 from sluicegate.v1 import proxy_manager_service_pb2 as pb
+from sluicegate.v1 import session_service_pb2 as run_pb
 
 
 def food(session_id: str, *slice_ids: str) -> session_pb2.SessionFood:
@@ -136,6 +138,9 @@ class Told:
     def tell(self, session_id, command) -> None:
         self.told.append((session_id, command.WhichOneof("command")))
 
+    def drain(self, session_id) -> None:
+        self.told.append((session_id, "drain"))
+
     def acknowledge(self, session_id, through_number) -> None:
         self.told.append((session_id, through_number))
 
@@ -146,3 +151,46 @@ def test_a_host_obeys_the_commands_of_a_batch_in_order():
     sessions = Told()
     obey(sessions, message)
     assert sessions.told == [("s3", "feed"), ("s1", "drain"), ("s2", 3)]
+
+
+class Commands(list):
+    """Commands that a test looks at instead of a session."""
+
+    closed = False
+
+    def put(self, command) -> bool:
+        self.append(command)
+        return True
+
+    def told(self) -> list[int | str]:
+        return [
+            command.acknowledge.through_outcome_number or command.WhichOneof("command")
+            for command in self
+        ]
+
+
+def hosted() -> tuple[Session, Commands]:
+    session = Session("s1", "dm")
+    session.commands = commands = Commands()
+    return session, commands
+
+
+async def test_a_fed_session_is_told_in_one_message_of_many_acknowledgements():
+    session, commands = hosted()
+    for number in range(1, 101):
+        session.acknowledge(number)
+    await until(commands.told)
+    assert commands.told() == [100]
+
+
+async def test_a_session_that_is_to_end_is_told_at_once_what_is_committed():
+    session, commands = hosted()
+    session.acknowledge(1)
+    session.drain(run_pb.RunResponse(drain=run_pb.SessionDrain()))
+    session.acknowledge(2)
+    assert commands.told() == ["drain", 1, 2]
+    session, commands = hosted()
+    session.hold()
+    session.begin(run_pb.RunResponse(start=run_pb.SessionStart(work=work("s1", "ok:1"))))
+    session.acknowledge(1)
+    assert commands.told() == ["start", 1]

@@ -120,8 +120,7 @@ def obey(sessions: Sessions, response: pb.AttachResponse) -> None:
             food = response.feed.food
             sessions.tell(food.session_id, session_pb.RunResponse(feed=food))
         case "drain":
-            drain = session_pb.RunResponse(drain=session_pb.SessionDrain())
-            sessions.tell(response.drain.session_id, drain)
+            sessions.drain(response.drain.session_id)
         case "kill":
             sessions.stop(response.kill.session_id, response.kill.grace_seconds)
         case "acknowledge":

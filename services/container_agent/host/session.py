@@ -9,6 +9,9 @@ from sluicegate.rpc.mailbox import Mailbox
 from sluicegate.v1 import session_service_pb2 as session_pb
 
 COMMANDS_MAX = 10_000
+# A session of many small slices is told twenty times a second how far they are committed, not
+# after each: to tell it costs as much as to hear of a slice.
+ACKNOWLEDGE_SECONDS = 0.05
 
 
 class Container(Protocol):
@@ -36,6 +39,8 @@ class Session:
         self.heard_out = asyncio.Event()
         self.container: Container | None = None
         self.started = False
+        self.draining = False
+        self._soon: asyncio.TimerHandle | None = None
         self.killed = False
         self.goodbye = False
         self.gone = False
@@ -51,8 +56,34 @@ class Session:
         if grace_seconds <= 0 or not self.started:
             self.kill()
             return
-        self.send(session_pb.RunResponse(cancel=session_pb.SessionCancel()))
+        self.drain(session_pb.RunResponse(cancel=session_pb.SessionCancel()))
         asyncio.get_running_loop().call_later(grace_seconds, self.kill)
+
+    def acknowledge(self, through_number: int) -> None:
+        """Outcomes are committed: they are dropped here. The session is told soon; at once when it
+        is to end, as it may wait for nothing else."""
+        self.relay.acknowledge(through_number)
+        self.room.set()
+        if self.draining:
+            self.tell_acknowledged()
+        elif self._soon is None:
+            loop = asyncio.get_running_loop()
+            self._soon = loop.call_later(ACKNOWLEDGE_SECONDS, self.tell_acknowledged)
+
+    def tell_acknowledged(self) -> None:
+        """Tells it how far its outcomes are committed."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+        through = session_pb.Acknowledgement(through_outcome_number=self.relay.acknowledged)
+        self.send(session_pb.RunResponse(acknowledge=through))
+
+    def drain(self, command: session_pb.RunResponse) -> None:
+        """Passes on that it is to end, with what it was not told yet."""
+        self.draining = True
+        self.send(command)
+        if self._soon is not None:
+            self.tell_acknowledged()
 
     def hold(self) -> None:
         """Keeps commands back until it begins."""
@@ -61,6 +92,7 @@ class Session:
     def begin(self, start: session_pb.RunResponse) -> None:
         """Sends its work, and then what was kept back."""
         held, self._held = self._held or [], None
+        self.draining |= start.start.work.drain
         for command in (start, *held):
             self.send(command)
 

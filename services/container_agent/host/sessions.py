@@ -99,15 +99,17 @@ class Sessions:
         if session := self._sessions.get(session_id):
             session.send(command)
 
+    def drain(self, session_id: str) -> None:
+        """Lets a session end when no slice is left for it."""
+        if session := self._sessions.get(session_id):
+            session.drain(session_pb.RunResponse(drain=session_pb.SessionDrain()))
+
     def acknowledge(self, session_id: str, through_number: int) -> None:
         """Outcomes are committed: they are dropped here, and the session is told."""
         session = self._sessions.get(session_id)
         if session is None:
             return
-        session.relay.acknowledge(through_number)
-        session.room.set()
-        acknowledgement = session_pb.Acknowledgement(through_outcome_number=through_number)
-        session.send(session_pb.RunResponse(acknowledge=acknowledgement))
+        session.acknowledge(through_number)
         self._forget_if_done(session)
 
     def stop(self, session_id: str, grace_seconds: float) -> None:
@@ -120,8 +122,7 @@ class Sessions:
         for batch in batches(session.relay.keep(outcomes)):
             self._say(pb.AttachRequest(outcomes=pb.OutcomeRelay(outcomes=batch)))
         if outcomes[0].outcome_number <= session.relay.acknowledged:
-            through = session_pb.Acknowledgement(through_outcome_number=session.relay.acknowledged)
-            session.send(session_pb.RunResponse(acknowledge=through))
+            session.tell_acknowledged()
 
     def pass_on(self, progress: outcome_pb2.Progress) -> None:
         """Passes on how far a slice is."""
