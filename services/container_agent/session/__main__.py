@@ -5,6 +5,7 @@ committed, and with 1 at once when its host agent is gone: then nobody can hear 
 """
 
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -19,6 +20,8 @@ from sluicegate.rpc.tracing import Tracing
 
 # A walk keeps the directories of one path open, and paths may be deep.
 OPEN_FILES = 16384
+# A session makes objects by the million and hardly a cycle; Python would look for some every 700.
+NEW_OBJECTS = 20_000
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,7 @@ async def live(socket: str, session_id: str, token: str) -> int:
 
 def main() -> None:
     """Ends without waiting for the working thread: it may hang in a file system that is gone."""
+    gc.set_threshold(NEW_OBJECTS)
     load_work()
     birth = born()
     set_up_logs("container-agent-session")

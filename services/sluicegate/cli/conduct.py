@@ -56,8 +56,9 @@ class Conductor:
         async with self._where as address, connect(address, Tracing()) as channel:
             stub = pb_grpc.DataManagerServiceStub(channel)
             try:
-                await retrying(lambda: self._create(stub), deadline_seconds=BEGIN_SECONDS)
+                # From here on the run may be there, also when its answer is still on its way.
                 self._stub = stub
+                await retrying(lambda: self._create(stub), deadline_seconds=BEGIN_SECONDS)
                 return await self._follow(stub)
             except Unreachable as error:
                 raise CommandError(

@@ -33,6 +33,8 @@ def up(
 async def _serve(
     data_address: str, proxy_address: str, database: Path, sessions: int, password: bytes
 ) -> None:
+    # Before the lines that tell others that it runs, since they may then tell it to end.
+    signalled = asyncio.create_task(until_signalled())
     async with AsyncExitStack() as stack:
         home = stack.enter_context(private_directory())
         [proxies] = await stack.enter_async_context(
@@ -49,7 +51,7 @@ async def _serve(
             data_manager.running(data_manager.Settings((data_address,), proxies, database))
         )
         print(f"data manager   {data}\nproxy manager  {proxies}", flush=True)
-        await until_signalled()
+        await signalled
 
 
 def _state_directory(given: Path | None) -> Path:
