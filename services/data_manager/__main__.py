@@ -50,12 +50,14 @@ async def running(settings: Settings) -> AsyncIterator[list[str]]:
         ):
             name = await store.data_manager_id(f"dm-{secrets.token_hex(6)}")
             orchestrator = Orchestrator(name, random.random)
-            driver = Driver(orchestrator, store, RemoteProxies(channel, name), Spans(tracing))
+            spans = Spans(tracing)
+            driver = Driver(orchestrator, store, RemoteProxies(channel, name), spans)
             deciding = tasks.create_task(driver.run(await store.unfinished()))
             await driver.ready.wait()
             async with _serving(settings, driver, store, tracing) as addresses:
                 yield addresses
             deciding.cancel()
+            spans.close()
     finally:
         await asyncio.to_thread(tracing.shut_down)
 

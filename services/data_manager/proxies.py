@@ -2,20 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
 import grpc
 
-from data_manager.core.effects import Initiate
+from data_manager.assignments import Assignment
 from data_manager.core.events import Outcome
-from data_manager.driver import Alive, Take
-from data_manager.work import outcome_event, progress_event, work_message
+from data_manager.core.model import Session
+from data_manager.ports import Listener
+from data_manager.work import outcome_event, progress_event, slice_message, work_message
 from sluicegate.rpc.refusals import Reason, Refusal, Unreachable, understanding
 from sluicegate.rpc.retries import retrying
 from sluicegate.v1 import proxy_manager_service_pb2 as pb
 from sluicegate.v1 import proxy_manager_service_pb2_grpc as pb_grpc
+from sluicegate.v1 import session_pb2
 
 log = logging.getLogger(__name__)
 CAPACITY_SECONDS = 5.0
@@ -24,6 +26,8 @@ RESERVE_SECONDS = 28.0
 # Less than a place is held.
 TELL_SECONDS = 10.0
 RECONNECT_SECONDS = 0.5
+FEED_BYTES = 512 << 10
+FOODS_MAX = 500
 
 
 class RemoteProxies:
@@ -34,11 +38,11 @@ class RemoteProxies:
         self._stub: pb_grpc.ProxyManagerServiceAsyncStub = pb_grpc.ProxyManagerServiceStub(channel)
         self._data_manager_id = data_manager_id
 
-    async def capacity(self) -> int:
-        """Sessions that could start now."""
+    async def capacity(self) -> tuple[int, tuple[str, ...]]:
+        """Sessions that could start now, and why hosts take none."""
         with answered():
             response = await self._stub.Capacity(pb.CapacityRequest(), timeout=CAPACITY_SECONDS)
-        return response.sessions
+        return response.sessions, tuple(map(_reason, filter(lambda h: h.closed, response.hosts)))
 
     async def reserve(self, session_ids: Sequence[str]) -> frozenset[str]:
         """Those that are granted a place."""
@@ -64,13 +68,36 @@ class RemoteProxies:
 
         await retrying(call, deadline_seconds=TELL_SECONDS)
 
-    async def initiate(self, work: Initiate, traceparent: str) -> None:
+    async def initiate(self, session: Session, assignments: Sequence[Assignment]) -> None:
         """Starts a session."""
-        request = pb.InitiateRequest(work=work_message(work, traceparent))
+        request = pb.InitiateRequest(work=work_message(session, assignments))
 
         async def call() -> None:
             with answered():
                 await self._stub.Initiate(request, timeout=TELL_SECONDS)
+
+        await retrying(call, deadline_seconds=TELL_SECONDS)
+
+    async def feed(self, foods: Mapping[str, Sequence[Assignment]]) -> frozenset[str]:
+        """Gives sessions more; those of them that were not fed."""
+        unfed: set[str] = set()
+        for request in _feed_requests(foods):
+
+            async def call(request: pb.FeedRequest = request) -> pb.FeedResponse:
+                with answered():
+                    return await self._stub.Feed(request, timeout=TELL_SECONDS)
+
+            response = await retrying(call, deadline_seconds=TELL_SECONDS)
+            unfed.update(response.unknown_session_ids)
+        return frozenset(unfed)
+
+    async def drain(self, session_id: str) -> None:
+        """Lets a session end."""
+        request = pb.DrainRequest(session_id=session_id)
+
+        async def call() -> None:
+            with answered():
+                await self._stub.Drain(request, timeout=TELL_SECONDS)
 
         await retrying(call, deadline_seconds=TELL_SECONDS)
 
@@ -84,24 +111,40 @@ class RemoteProxies:
 
         await retrying(call, deadline_seconds=TELL_SECONDS)
 
-    async def listen(self, alive: Alive, take: Take) -> NoReturn:
+    async def listen(self, listener: Listener) -> NoReturn:
         """Follows the stream of outcomes, again and again."""
         while True:
             try:
                 with answered():
-                    await self._follow(alive, take)
+                    await self._follow(listener)
             except (Unreachable, Refusal) as error:
                 log.warning("the stream of outcomes ended: %s", error)
             await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def _follow(self, alive: Alive, take: Take) -> None:
-        hello = pb.SliceDoneHello(data_manager_id=self._data_manager_id, session_ids=alive())
+    async def watch(self, listener: Listener) -> NoReturn:
+        """Follows the capacity, again and again."""
+        while True:
+            try:
+                with answered():
+                    async for _ in self._stub.WatchCapacity(pb.WatchCapacityRequest()):
+                        await listener.grew()
+            except (Unreachable, Refusal) as error:
+                log.info("the watch of capacity ended: %s", error)
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _follow(self, listener: Listener) -> None:
+        alive = listener.alive()
+        hello = pb.SliceDoneHello(data_manager_id=self._data_manager_id, session_ids=alive)
         call = self._stub.SliceDone()
+        connected = False
         try:
             await call.write(pb.SliceDoneRequest(hello=hello))
             while isinstance(response := await call.read(), pb.SliceDoneResponse):
+                if not connected:
+                    connected = True
+                    await listener.connected()
                 if happened := _events(response):
-                    await take(happened)
+                    await listener.take(happened)
                 if response.outcomes:
                     through = response.outcomes[-1].number
                     acknowledge = pb.SliceDoneAcknowledgement(through_number=through)
@@ -134,3 +177,23 @@ def _events(response: pb.SliceDoneResponse) -> list[Outcome]:
             happened.append(event)
     happened += map(progress_event, response.progress)
     return happened
+
+
+def _reason(host: pb.HostCapacity) -> str:
+    return pb.DeclineReason.Name(host.closed).removeprefix("DECLINE_REASON_").lower()
+
+
+def _feed_requests(foods: Mapping[str, Sequence[Assignment]]) -> Iterator[pb.FeedRequest]:
+    """As few requests as carry all, each well under the size that a message may have."""
+    request, size = pb.FeedRequest(), 0
+    for session_id, assignments in foods.items():
+        for assignment in assignments:
+            food = session_pb2.SessionFood(
+                session_id=session_id, slices=[slice_message(assignment)]
+            )
+            size += food.ByteSize()
+            if request.foods and (size > FEED_BYTES or len(request.foods) >= FOODS_MAX):
+                yield request
+                request, size = pb.FeedRequest(), food.ByteSize()
+            request.foods.append(food)
+    yield request

@@ -7,13 +7,13 @@ INSERT OR IGNORE INTO identity VALUES (1, :data_manager_id, :version);
 SELECT data_manager_id, version FROM identity;
 
 -- name: add_asset
-INSERT OR IGNORE INTO assets VALUES (:asset_id, :path);
+INSERT OR IGNORE INTO assets VALUES (:asset_id, :path, :storage);
 
 -- name: asset
-SELECT asset_id, path FROM assets WHERE asset_id = :asset_id;
+SELECT * FROM assets WHERE asset_id = :asset_id;
 
 -- name: assets
-SELECT asset_id, path FROM assets WHERE asset_id > :after ORDER BY asset_id LIMIT :most;
+SELECT * FROM assets WHERE asset_id > :after ORDER BY asset_id LIMIT :most;
 
 -- name: delete_asset
 DELETE FROM assets WHERE asset_id = :asset_id;
@@ -21,8 +21,9 @@ DELETE FROM assets WHERE asset_id = :asset_id;
 -- name: save_run
 -- What was asked for never changes; how it stands does.
 INSERT INTO runs VALUES (
-  :run_id, :kind, :repository, :asset_id, :source, :snapshot, :target, :include,
+  :run_id, :kind, :repository, :asset_id, :source, :snapshot, :target, :include, :storage,
   :streams, :slices_per_session, :slice_bytes, :slice_files, :range_bytes,
+  :method, :slice_order, :weight, :priority,
   :start_time_ns, :end_time_ns, :traceparent, :state, :over, :stopping, :message, :failure,
   :counts, :snapshot_id, :result_id, :crawled, :cut_to_end, :cut_path, :cut_offset_bytes,
   :batches, :bodies, :total_bytes, :total_files, :unread_count, :sessions_made, :streams_peak
@@ -41,18 +42,30 @@ WHERE NOT over;
 -- A slice that is terminal stays as it is, whatever a fault of this program may ask.
 INSERT INTO slices VALUES (
   :slice_id, :run_id, :number, :kind, :start_path, :start_offset_bytes, :stop_path,
-  :stop_offset_bytes, :state, :attempt, :failures, :turn, :session_id, :result_id
+  :stop_offset_bytes, :state, :attempt, :failures, :turn, :session_id, :result_id,
+  :predicted_ms, :took_ms
 ) ON CONFLICT DO UPDATE SET
   state = excluded.state, attempt = excluded.attempt, failures = excluded.failures,
-  turn = excluded.turn, session_id = excluded.session_id, result_id = excluded.result_id
+  turn = excluded.turn, session_id = excluded.session_id, result_id = excluded.result_id,
+  took_ms = excluded.took_ms
 WHERE state NOT IN ('done', 'failed', 'cancelled');
 
 -- name: save_session
-INSERT INTO sessions VALUES (:session_id, :run_id, :state, :slice_ids)
+INSERT INTO sessions VALUES (:session_id, :run_id, :state, :slice_ids, :method, :repository)
 ON CONFLICT DO UPDATE SET state = excluded.state, slice_ids = excluded.slice_ids;
 
 -- name: drop_session
 DELETE FROM sessions WHERE session_id = :session_id;
+
+-- name: cancel_slices
+UPDATE slices SET state = 'cancelled', session_id = NULL
+WHERE run_id = :run_id AND state IN ('queued', 'reserved', 'running');
+
+-- name: save_storage
+INSERT OR REPLACE INTO storages VALUES (:storage, :streams);
+
+-- name: storages
+SELECT * FROM storages ORDER BY storage;
 
 -- name: save_unread
 INSERT OR REPLACE INTO unread_files VALUES (:run_id, :number, :path, :reason, :detail);
@@ -75,10 +88,46 @@ SELECT * FROM unread_files WHERE run_id = :run_id ORDER BY number;
 SELECT * FROM runs WHERE NOT over ORDER BY start_time_ns, run_id;
 
 -- name: live_slices
-SELECT slices.* FROM runs JOIN slices USING (run_id) WHERE NOT over;
+-- What is in flight, and what runs open and close with.
+SELECT slices.* FROM slices JOIN runs USING (run_id) WHERE session_id IS NOT NULL AND NOT over
+UNION
+SELECT slices.* FROM runs JOIN slices ON slice_id IN (runs.run_id || ':0', runs.run_id || ':close')
+WHERE NOT over;
+
+-- name: live_tallies
+SELECT run_id, slices.state AS state, count(*) AS slices FROM runs JOIN slices USING (run_id)
+WHERE NOT over GROUP BY run_id, slices.state;
+
+-- name: live_turns
+-- What is put back comes after all that wait.
+SELECT run_id, max(turn) AS turn FROM runs JOIN slices USING (run_id)
+WHERE NOT over AND slices.state = 'queued' GROUP BY run_id;
 
 -- name: live_sessions
-SELECT sessions.* FROM runs JOIN sessions USING (run_id) WHERE NOT over ORDER BY session_id;
+SELECT * FROM sessions ORDER BY session_id;
+
+-- name: queued
+SELECT * FROM slices
+WHERE run_id = :run_id AND state = 'queued' AND (turn, number) > (:turn, :number)
+ORDER BY turn, number LIMIT :most;
+
+-- name: queued_before
+SELECT count(*) AS slices FROM slices
+WHERE run_id = :run_id AND state = 'queued' AND (turn, number) < (:turn, :number);
+
+-- name: slice
+SELECT * FROM slices WHERE slice_id = :slice_id;
+
+-- name: records
+SELECT * FROM slices WHERE run_id = :run_id AND number > 0 ORDER BY number;
+
+-- name: past
+-- The slices of an asset's last backup that came to its end.
+SELECT * FROM slices WHERE number > 0 AND took_ms > 0 AND run_id = (
+  SELECT run_id FROM runs
+  WHERE asset_id = :asset_id AND kind = 'backup' AND state IN ('succeeded', 'partial')
+  ORDER BY start_time_ns DESC LIMIT 1
+);
 
 -- name: live_unread_files
 SELECT unread_files.* FROM runs JOIN unread_files USING (run_id) WHERE NOT over

@@ -8,7 +8,6 @@ from typing import Any
 from data_manager.core.model import (
     Counts,
     Failure,
-    Options,
     Position,
     Request,
     Run,
@@ -23,6 +22,7 @@ from data_manager.core.model import (
     UnreadFile,
     UnreadReason,
 )
+from data_manager.core.options import Method, Options, SliceOrder
 
 Row = Mapping[str, Any]
 
@@ -40,7 +40,8 @@ def run_row(run: Run) -> dict[str, object]:
         "snapshot": request.snapshot,
         "target": request.target,
         "include": request.include,
-        **asdict(request.options),
+        "storage": request.storage,
+        **_options_row(request.options),
         "start_time_ns": run.start_time_ns,
         "end_time_ns": run.end_time_ns,
         "traceparent": run.traceparent,
@@ -113,6 +114,8 @@ def slice_row(slice_: Slice) -> dict[str, object]:
         "turn": slice_.turn,
         "session_id": slice_.session_id,
         "result_id": slice_.result_id,
+        "predicted_ms": slice_.predicted_ms,
+        "took_ms": slice_.took_ms,
     }
 
 
@@ -132,6 +135,8 @@ def slice_of_row(row: Row) -> Slice:
         turn=row["turn"],
         session_id=row["session_id"],
         result_id=row["result_id"],
+        predicted_ms=row["predicted_ms"],
+        took_ms=row["took_ms"],
     )
 
 
@@ -142,13 +147,22 @@ def session_row(session: Session) -> dict[str, object]:
         "run_id": session.run_id,
         "state": session.state,
         "slice_ids": json.dumps(session.slice_ids),
+        "method": session.method,
+        "repository": session.repository,
     }
 
 
 def session_of_row(row: Row) -> Session:
     """A stored session."""
     slice_ids = tuple(json.loads(row["slice_ids"]))
-    return Session(row["session_id"], row["run_id"], SessionState(row["state"]), slice_ids)
+    return Session(
+        row["session_id"],
+        row["run_id"],
+        SessionState(row["state"]),
+        slice_ids,
+        Method(row["method"]),
+        row["repository"],
+    )
 
 
 def unread_of_row(row: Row) -> UnreadFile:
@@ -165,7 +179,24 @@ def _request_of_row(row: Row) -> Request:
         snapshot=row["snapshot"],
         target=row["target"],
         include=row["include"],
-        options=Options(**{name: row[name] for name in Options.__dataclass_fields__}),
+        storage=row["storage"],
+        options=_options_of_row(row),
+    )
+
+
+def _options_row(options: Options) -> dict[str, object]:
+    row = asdict(options)
+    # ORDER is a word of SQL.
+    row["slice_order"] = row.pop("order")
+    return row
+
+
+def _options_of_row(row: Row) -> Options:
+    names = Options.__dataclass_fields__.keys() - {"method", "order"}
+    return Options(
+        method=Method(row["method"]),
+        order=SliceOrder(row["slice_order"]),
+        **{name: row[name] for name in names},
     )
 
 

@@ -9,7 +9,14 @@ CREATE TABLE IF NOT EXISTS identity (
 
 CREATE TABLE IF NOT EXISTS assets (
   asset_id TEXT PRIMARY KEY,
-  path BLOB NOT NULL
+  path BLOB NOT NULL,
+  storage TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- How many streams a primary storage may have over all its assets; 0 is without a limit.
+CREATE TABLE IF NOT EXISTS storages (
+  storage TEXT PRIMARY KEY,
+  streams INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Assets may be forgotten while what was done for them is remembered, so there is no reference.
@@ -22,11 +29,16 @@ CREATE TABLE IF NOT EXISTS runs (
   snapshot TEXT NOT NULL,
   target BLOB NOT NULL,
   include BLOB NOT NULL,
+  storage TEXT NOT NULL,
   streams INTEGER NOT NULL,
   slices_per_session INTEGER NOT NULL,
   slice_bytes INTEGER NOT NULL,
   slice_files INTEGER NOT NULL,
   range_bytes INTEGER NOT NULL,
+  method TEXT NOT NULL,
+  slice_order TEXT NOT NULL,
+  weight INTEGER NOT NULL,
+  priority INTEGER NOT NULL,
   start_time_ns INTEGER NOT NULL,
   end_time_ns INTEGER NOT NULL,
   traceparent TEXT NOT NULL,
@@ -52,16 +64,17 @@ CREATE TABLE IF NOT EXISTS runs (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS runs_by_time ON runs (kind, start_time_ns DESC, run_id);
+CREATE INDEX IF NOT EXISTS runs_by_asset ON runs (asset_id, start_time_ns DESC);
 CREATE INDEX IF NOT EXISTS runs_not_over ON runs (run_id) WHERE NOT over;
 
 CREATE TABLE IF NOT EXISTS sessions (
   session_id TEXT PRIMARY KEY,
   run_id TEXT NOT NULL REFERENCES runs,
   state TEXT NOT NULL,
-  slice_ids TEXT NOT NULL
+  slice_ids TEXT NOT NULL,
+  method TEXT NOT NULL,
+  repository TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX IF NOT EXISTS sessions_by_run ON sessions (run_id);
 
 -- A slice names its session while it is reserved or runs; both are written in one transaction.
 CREATE TABLE IF NOT EXISTS slices (
@@ -78,9 +91,13 @@ CREATE TABLE IF NOT EXISTS slices (
   failures INTEGER NOT NULL,
   turn INTEGER NOT NULL,
   session_id TEXT REFERENCES sessions DEFERRABLE INITIALLY DEFERRED,
-  result_id BLOB NOT NULL
+  result_id BLOB NOT NULL,
+  predicted_ms INTEGER NOT NULL,
+  took_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- The queues, in the order in which slices get their turn.
+CREATE INDEX IF NOT EXISTS slices_queued ON slices (run_id, turn, number) WHERE state = 'queued';
 CREATE INDEX IF NOT EXISTS slices_by_run ON slices (run_id, state);
 CREATE INDEX IF NOT EXISTS slices_by_session ON slices (session_id) WHERE session_id IS NOT NULL;
 

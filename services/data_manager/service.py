@@ -4,16 +4,18 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from data_manager.assets import Assets
-from data_manager.core.events import CancelAsked
+from data_manager.core.events import CancelAsked, StorageLimited
 from data_manager.core.model import RunKind, Standing
 from data_manager.driver import Driver
-from data_manager.store import Asset, Store
+from data_manager.store import Store
 from data_manager.translation import (
     PAGE_SIZE,
     asset_message,
+    asset_of,
     backup_message,
     backup_request,
     backup_token,
+    explanation_message,
     page,
     place_of_token,
     restore_message,
@@ -21,6 +23,7 @@ from data_manager.translation import (
     status_message,
     verify_request,
 )
+from data_manager.waits import Waits
 from sluicegate.rpc.refusals import Reason, Refusal
 from sluicegate.rpc.server import Served
 from sluicegate.v1 import data_manager_service_pb2 as pb
@@ -36,11 +39,12 @@ class DataManagerService(pb_grpc.DataManagerServiceServicer):
         self._driver = driver
         self._store = store
         self._assets = Assets(store, driver)
+        self._waits = Waits(store, driver)
 
     async def CreateAsset(
         self, request: pb.CreateAssetRequest, context: Context
     ) -> pb.CreateAssetResponse:
-        asset = await self._assets.create(Asset(request.asset.asset_id, request.asset.path))
+        asset = await self._assets.create(asset_of(request.asset))
         return pb.CreateAssetResponse(asset=asset_message(asset))
 
     async def GetAsset(self, request: pb.GetAssetRequest, context: Context) -> pb.GetAssetResponse:
@@ -61,6 +65,20 @@ class DataManagerService(pb_grpc.DataManagerServiceServicer):
     ) -> pb.DeleteAssetResponse:
         await self._assets.delete(request.asset_id)
         return pb.DeleteAssetResponse()
+
+    async def LimitPrimaryStorage(
+        self, request: pb.LimitPrimaryStorageRequest, context: Context
+    ) -> pb.LimitPrimaryStorageResponse:
+        storage = request.primary_storage
+        await self._driver.submit(StorageLimited(storage.name, storage.streams))
+        return pb.LimitPrimaryStorageResponse()
+
+    async def ListPrimaryStorages(
+        self, request: pb.ListPrimaryStoragesRequest, context: Context
+    ) -> pb.ListPrimaryStoragesResponse:
+        storages = (await self._store.storages()).items()
+        found = [pb.PrimaryStorage(name=name, streams=streams) for name, streams in storages]
+        return pb.ListPrimaryStoragesResponse(primary_storages=found)
 
     async def CreateBackup(
         self, request: pb.CreateBackupRequest, context: Context
@@ -90,6 +108,12 @@ class DataManagerService(pb_grpc.DataManagerServiceServicer):
     ) -> AsyncIterator[pb.WatchBackupResponse]:
         async for standing in self._watch(RunKind.BACKUP, request.backup_id):
             yield pb.WatchBackupResponse(backup=backup_message(standing))
+
+    async def ExplainWait(
+        self, request: pb.ExplainWaitRequest, context: Context
+    ) -> pb.ExplainWaitResponse:
+        await self._standing(RunKind.BACKUP, request.backup_id)
+        return explanation_message(await self._waits.explain(request.backup_id, request.slice_id))
 
     async def CancelBackup(
         self, request: pb.CancelBackupRequest, context: Context

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from data_manager.core.model import Request, Run, RunState
+from data_manager.core.model import Request, Run, RunState, Session
 from sluicegate.rpc.tracing import Span, Tracing
 
 
@@ -14,7 +14,7 @@ class Spans:
         self._tracing = tracing
         self._runs: dict[str, Span] = {}
         self._parents: dict[str, str] = {}
-        self._sessions: dict[str, Span] = {}
+        self._sessions: dict[str, tuple[str, Span]] = {}
 
     def begin_run(self, run_id: str, request: Request) -> str:
         """Begins a run's trace, below the call that asked for it; its traceparent."""
@@ -51,17 +51,27 @@ class Spans:
             yield
 
     @contextmanager
-    def initiating(self, run: Run, session_id: str) -> Iterator[str]:
-        """Around an Initiate: the traceparent of the session's span, which lasts till its end."""
-        span = self._sessions.get(session_id)
-        if span is None:
-            attributes = {"session_id": session_id}
+    def initiating(self, run: Run, session: Session) -> Iterator[None]:
+        """Around an Initiate: within the session's span, which lasts till its end."""
+        if session.session_id not in self._sessions:
+            attributes = {"session_id": session.session_id}
             span = self._tracing.start("session", parent=run.traceparent, attributes=attributes)
-            self._sessions[session_id] = span
+            self._sessions[session.session_id] = session.run_id, span
+        _, span = self._sessions[session.session_id]
         with self._tracing.span("initiate", parent=span.traceparent):
-            yield span.traceparent
+            yield
+
+    def parent(self, session_id: str, run: Run) -> str:
+        """The traceparent of a slice: its session's span, in the trace of its own run."""
+        run_id, span = self._sessions.get(session_id, ("", None))
+        return span.traceparent if span is not None and run_id == run.run_id else run.traceparent
 
     def end_session(self, session_id: str, message: str) -> None:
         """Ends a session's span."""
-        if span := self._sessions.pop(session_id, None):
-            span.end(message)
+        if entry := self._sessions.pop(session_id, None):
+            entry[1].end(message)
+
+    def close(self) -> None:
+        """Ends what is open: nothing more will be heard of it here."""
+        for session_id in list(self._sessions):
+            self.end_session(session_id, "")

@@ -15,15 +15,18 @@ from pathlib import Path
 import aiosqlite
 
 from data_manager.core.effects import (
+    CancelSlices,
     Change,
     DropSession,
     SaveRun,
     SaveSession,
     SaveSlice,
+    SaveStorage,
     SaveUnread,
 )
 from data_manager.core.events import Restarted
-from data_manager.core.model import Run, RunKind, SliceState, Standing
+from data_manager.core.model import Run, RunKind, Slice, SliceState, Span, Standing
+from data_manager.core.queues import Key
 from data_manager.queries import QUERIES, SCHEMA
 from data_manager.rows import (
     Row,
@@ -36,7 +39,7 @@ from data_manager.rows import (
     unread_of_row,
 )
 
-VERSION = 1
+VERSION = 2
 # Each with what it must answer. FULL: NORMAL loses commits in a power cut, also in WAL mode.
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 BUSY_SECONDS = 10.0
@@ -48,10 +51,11 @@ class DatabaseUnusable(Exception):
 
 @dataclass(frozen=True)
 class Asset:
-    """A file or folder to protect."""
+    """A file or folder to protect, and the primary storage that it lies on, if that has a name."""
 
     asset_id: str
     path: bytes
+    storage: str = ""
 
 
 class Store:
@@ -84,16 +88,23 @@ class Store:
             for c in changes
             if isinstance(c, SaveUnread)
         ]
+        cancelled = [{"run_id": c.run_id} for c in changes if isinstance(c, CancelSlices)]
+        storages = [vars(c) for c in changes if isinstance(c, SaveStorage)]
         async with self._transaction():
             await self._write("save_run", runs.values())
             await self._write("save_session", map(session_row, sessions.values()))
             await self._write("save_slice", map(slice_row, slices.values()))
+            await self._write("cancel_slices", cancelled)
             # No session comes back: what is dropped stays dropped.
             await self._write("drop_session", dropped)
             await self._write("save_unread", unread)
+            await self._write("save_storage", storages)
 
     async def unfinished(self) -> Restarted:
         """All that is not over, as it was committed last."""
+        tallies: dict[str, dict[SliceState, int]] = {}
+        for row in await self._read("live_tallies"):
+            tallies.setdefault(row["run_id"], {})[SliceState(row["state"])] = row["slices"]
         return Restarted(
             tuple(map(run_of_row, await self._read("live_runs"))),
             tuple(map(slice_of_row, await self._read("live_slices"))),
@@ -101,7 +112,40 @@ class Store:
             tuple(
                 (row["run_id"], unread_of_row(row)) for row in await self._read("live_unread_files")
             ),
+            tallies,
+            {row["run_id"]: row["turn"] for row in await self._read("live_turns")},
+            await self.storages(),
         )
+
+    async def queued(self, run_id: str, after: Key | None, most: int) -> tuple[Slice, ...]:
+        """The next part of a run's queue, in order."""
+        turn, number = after[:2] if after else (-(2**63), 0)
+        rows = await self._read("queued", run_id=run_id, turn=turn, number=number, most=most)
+        return tuple(map(slice_of_row, rows))
+
+    async def queued_before(self, slice_: Slice) -> int:
+        """How many slices of its run get their turn before a queued one."""
+        values = {"run_id": slice_.run_id, "turn": slice_.turn, "number": slice_.number}
+        [row] = await self._read("queued_before", **values)
+        return int(row["slices"])
+
+    async def slice(self, slice_id: str) -> Slice | None:
+        """A slice, as committed."""
+        rows = await self._read("slice", slice_id=slice_id)
+        return slice_of_row(rows[0]) if rows else None
+
+    async def records(self, run_id: str) -> list[Slice]:
+        """The slices that a run was cut into, in walk order."""
+        return list(map(slice_of_row, await self._read("records", run_id=run_id)))
+
+    async def past_ms(self, asset_id: str) -> dict[Span, int]:
+        """What each span took in the asset's last backup that came to its end."""
+        slices = map(slice_of_row, await self._read("past", asset_id=asset_id))
+        return {slice_.span: slice_.took_ms for slice_ in slices if slice_.span}
+
+    async def storages(self) -> dict[str, int]:
+        """How many streams each primary storage may have."""
+        return {row["storage"]: row["streams"] for row in await self._read("storages")}
 
     async def standing(self, run_id: str) -> Standing | None:
         """How a run stands, as committed."""

@@ -1,12 +1,13 @@
 """What people ask as values of the core, and how runs stand as messages."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from google.protobuf.message import Message
 
+from data_manager.core.explaining import Explanation
 from data_manager.core.model import (
-    Options,
     Request,
     RunKind,
     RunState,
@@ -14,6 +15,7 @@ from data_manager.core.model import (
     Standing,
     UnreadFile,
 )
+from data_manager.core.options import Method, Options, SliceOrder
 from data_manager.store import Asset
 from sluicegate.rpc.refusals import InvalidMessage
 from sluicegate.v1 import data_manager_service_pb2 as pb
@@ -24,7 +26,18 @@ PAGE_SIZE = 100
 PAGE_BYTES = 900 << 10
 # What a crawl takes at least: smaller ones would make more slices than bytes.
 LEAST = {"slice_bytes": 64 << 10, "range_bytes": 1 << 20}
+NUMBERS = (
+    "streams", "slices_per_session", "slice_bytes", "slice_files", "range_bytes", "weight",
+    "priority",
+)  # fmt: skip
+# Restores and verifies have no user who tunes them.
+SERVED = Options(method=Method.AUTO)
 M = TypeVar("M", bound=Message)
+
+
+def asset_of(message: pb.Asset) -> Asset:
+    """An asset as it is asked for."""
+    return Asset(message.asset_id, message.path, message.primary_storage)
 
 
 def options_of(message: pb.BackupOptions) -> Options:
@@ -32,8 +45,9 @@ def options_of(message: pb.BackupOptions) -> Options:
     for name, least in LEAST.items():
         if 0 < getattr(message, name) < least:
             raise InvalidMessage([(f"options.{name}", f"must be 0 or at least {least}")])
-    given = {name: getattr(message, name) for name in Options.__dataclass_fields__}
-    return Options(**{name: value for name, value in given.items() if value})
+    given = {name: getattr(message, name) for name in NUMBERS}
+    options = Options(**{name: value for name, value in given.items() if value})
+    return replace(options, method=_method(message), order=_order(message.order))
 
 
 def backup_request(message: pb.CreateBackupRequest, asset: Asset) -> Request:
@@ -43,6 +57,7 @@ def backup_request(message: pb.CreateBackupRequest, asset: Asset) -> Request:
         message.repository.location,
         asset_id=asset.asset_id,
         source=asset.path,
+        storage=asset.storage,
         options=options_of(message.options),
     )
 
@@ -55,25 +70,30 @@ def restore_request(message: pb.CreateRestoreRequest) -> Request:
         snapshot=message.plan.snapshot,
         target=message.plan.target,
         include=message.plan.include,
-        options=Options(streams=message.streams) if message.streams else Options(),
+        options=replace(SERVED, streams=message.streams or SERVED.streams),
     )
 
 
 def verify_request(message: pb.CreateVerifyRequest) -> Request:
     """What a verify is to do."""
     location, snapshot = message.repository.location, message.verify.snapshot
-    return Request(RunKind.VERIFY, location, snapshot=snapshot)
+    return Request(RunKind.VERIFY, location, snapshot=snapshot, options=SERVED)
 
 
 def backup_message(standing: Standing) -> pb.Backup:
     """A backup as it stands."""
     run = standing.run
-    options = {name: getattr(run.request.options, name) for name in Options.__dataclass_fields__}
+    options = run.request.options
+    numbers = {name: getattr(options, name) for name in NUMBERS}
     return pb.Backup(
         backup_id=run.run_id,
         asset_id=run.request.asset_id,
         repository=slice_pb2.Repository(location=run.request.repository),
-        options=pb.BackupOptions(method=pb.METHOD_BATCH, **options),
+        options=pb.BackupOptions(
+            method=pb.Method.Value(f"METHOD_{options.method.name}"),
+            order=pb.SliceOrder.Value(f"SLICE_ORDER_{options.order.name}"),
+            **numbers,
+        ),
         status=status_message(standing),
         snapshot_id=run.result_id.hex(),
         parent_snapshot_id=(run.snapshot_id or b"").hex(),
@@ -110,7 +130,20 @@ def restore_message(standing: Standing) -> pb.WatchRestoreResponse:
 
 def asset_message(asset: Asset) -> pb.Asset:
     """An asset."""
-    return pb.Asset(asset_id=asset.asset_id, path=asset.path)
+    return pb.Asset(asset_id=asset.asset_id, path=asset.path, primary_storage=asset.storage)
+
+
+def explanation_message(explanation: Explanation) -> pb.ExplainWaitResponse:
+    """Why something waits."""
+    start = explanation.start_seconds
+    reasons = [pb.WaitReason.Value(f"WAIT_REASON_{r.name}") for r in explanation.reasons]
+    return pb.ExplainWaitResponse(
+        reasons=reasons,
+        blocking_backup_ids=explanation.blocking,
+        hosts=explanation.hosts,
+        position=explanation.position,
+        predicted_start_seconds=-1.0 if start is None else start,
+    )
 
 
 def page(found: Sequence[M], most: int, token_of: Callable[[M], str]) -> tuple[list[M], str]:
@@ -141,6 +174,19 @@ def place_of_token(token: str) -> tuple[int, str]:
     if not separator or not time_ns.isascii() or not time_ns.isdigit() or len(time_ns) > 18 + 1:
         raise InvalidMessage([("page_token", "is none that ListBackups has given")])
     return min(int(time_ns), 2**63 - 1), run_id
+
+
+def _method(message: pb.BackupOptions) -> Method:
+    """The method. Who says how many slices a session has means sessions of so many."""
+    if message.method == pb.METHOD_UNSPECIFIED:
+        return Method.BATCH if message.slices_per_session else Method.AUTO
+    return Method(pb.Method.Name(message.method).removeprefix("METHOD_").lower())
+
+
+def _order(order: pb.SliceOrder.ValueType) -> SliceOrder:
+    if order == pb.SLICE_ORDER_UNSPECIFIED:
+        return SliceOrder.IN_ORDER
+    return SliceOrder(pb.SliceOrder.Name(order).removeprefix("SLICE_ORDER_").lower())
 
 
 def _state(state: RunState) -> pb.RunState.ValueType:

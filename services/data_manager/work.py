@@ -1,13 +1,16 @@
 """The values of the core as messages to sessions, and what sessions say as events."""
 
+from collections.abc import Sequence
+
+from data_manager.assignments import Assignment
 from data_manager.core import events
-from data_manager.core.effects import Initiate
 from data_manager.core.model import (
     Counts,
     Cut,
     Failure,
     Position,
     Run,
+    Session,
     Slice,
     SliceKind,
     SliceState,
@@ -20,32 +23,33 @@ from sluicegate.v1 import outcome_pb2, session_pb2, slice_pb2
 COUNTS = tuple(Counts.__dataclass_fields__)
 
 
-def work_message(work: Initiate, traceparent: str) -> session_pb2.SessionWork:
-    """A session as it is started. It ends when its slices have ended."""
+def work_message(session: Session, assignments: Sequence[Assignment]) -> session_pb2.SessionWork:
+    """A session as it is started. Unless it is fed, it ends when its slices have ended."""
     return session_pb2.SessionWork(
-        session_id=work.session.session_id,
-        repository=slice_pb2.Repository(location=work.run.request.repository),
-        slices=[_slice_message(work, slice_, traceparent) for slice_ in work.slices],
-        drain=True,
+        session_id=session.session_id,
+        repository=slice_pb2.Repository(location=session.repository),
+        slices=map(slice_message, assignments),
+        drain=not session.fed,
     )
 
 
-def _slice_message(work: Initiate, slice_: Slice, traceparent: str) -> slice_pb2.Slice:
+def slice_message(assignment: Assignment) -> slice_pb2.Slice:
+    """A slice with its work."""
+    run, slice_ = assignment.task.run, assignment.task.slice
     message = slice_pb2.Slice(
-        slice_id=slice_.slice_id, attempt=slice_.attempt, traceparent=traceparent
+        slice_id=slice_.slice_id, attempt=slice_.attempt, traceparent=assignment.traceparent
     )
-    run = work.run
     match slice_.kind:
+        case SliceKind.COPY:
+            message.copy.CopyFrom(_copy(run, slice_))
         case SliceKind.CRAWL:
             message.crawl.CopyFrom(
                 slice_pb2.CrawlWork(
                     source=run.request.source, start=_start(run), cutting=_cutting(run)
                 )
             )
-        case SliceKind.COPY:
-            message.copy.CopyFrom(_copy(run, slice_))
         case SliceKind.SEAL:
-            message.seal.CopyFrom(_seal(work))
+            message.seal.CopyFrom(_seal(run, assignment.records))
         case SliceKind.RESTORE_CRAWL:
             message.restore_crawl.CopyFrom(
                 slice_pb2.RestoreCrawlWork(
@@ -81,9 +85,8 @@ def _copy(run: Run, slice_: Slice) -> slice_pb2.CopyWork:
     )
 
 
-def _seal(work: Initiate) -> slice_pb2.SealWork:
-    run = work.run
-    failed = any(slice_.state is SliceState.FAILED for slice_ in work.records)
+def _seal(run: Run, records: Sequence[Slice]) -> slice_pb2.SealWork:
+    failed = any(slice_.state is SliceState.FAILED for slice_ in records)
     return slice_pb2.SealWork(
         source=run.request.source,
         asset_path=run.request.source,
@@ -91,7 +94,7 @@ def _seal(work: Initiate) -> slice_pb2.SealWork:
         parent_snapshot_id=(run.snapshot_id or b"").hex(),
         start_time_ns=run.start_time_ns,
         partial=failed or run.unread_count > 0,
-        records=map(_record, work.records),
+        records=map(_record, records),
     )
 
 
@@ -174,6 +177,7 @@ def _slice_ended(session_id: str, end: outcome_pb2.SliceEnd) -> events.SliceEnde
         _counts(end.counts),
         tuple(map(_unread, end.unread_files)),
         max(end.unread_files_count, len(end.unread_files)),
+        end.took_ms,
     )
 
 

@@ -24,6 +24,12 @@ async def embedded(streams: int, begun: HeadStart) -> AsyncIterator[str]:
             proxy_manager.running(
                 proxy_manager.Settings((f"unix:{home}/proxies",), reflection=False)
             ) as [proxies],
+            # The host leaves first: what its sessions say last is still committed.
+            data_manager.running(
+                data_manager.Settings(
+                    (f"unix:{home}/data",), proxies, home / "data.db", reflection=False
+                )
+            ) as [address],
             container_agent.running(
                 container_agent.Settings(
                     proxies,
@@ -34,11 +40,6 @@ async def embedded(streams: int, begun: HeadStart) -> AsyncIterator[str]:
                     head_start=begun,
                 )
             ),
-            data_manager.running(
-                data_manager.Settings(
-                    (f"unix:{home}/data",), proxies, home / "data.db", reflection=False
-                )
-            ) as [address],
         ):
             yield address
 

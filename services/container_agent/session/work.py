@@ -1,7 +1,9 @@
 """The work on slices, each by its kind, with the repository that a session opens once."""
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
@@ -97,6 +99,7 @@ class Work:
             f"slice {kind}", parent=slice_.traceparent, attributes=attributes
         )
         self._running = (slice_, tally)
+        begun = time.monotonic()
         try:
             tally.check()
             end.result_id = self._dispatch(slice_, kind, tally)
@@ -106,6 +109,7 @@ class Work:
                 log.exception("Slice %s failed.", slice_.slice_id)
         finally:
             self._running = None
+        end.took_ms = math.ceil((time.monotonic() - begun) * 1000)
         end.counts.CopyFrom(counts_of(tally))
         list_unread(end, tally)
         span.end(end.message)

@@ -5,7 +5,8 @@ First all changes are committed, in one transaction; only then is anything else 
 
 from dataclasses import dataclass
 
-from data_manager.core.model import Run, Session, Slice, UnreadFile
+from data_manager.core.model import Run, Session, Slice, Task, UnreadFile
+from data_manager.core.queues import Key
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,21 @@ class SaveUnread:
 
 
 @dataclass(frozen=True)
+class CancelSlices:
+    """All slices of a run that are not terminal are cancelled."""
+
+    run_id: str
+
+
+@dataclass(frozen=True)
+class SaveStorage:
+    """A primary storage takes so many streams at once, over all its assets (R55)."""
+
+    storage: str
+    streams: int
+
+
+@dataclass(frozen=True)
 class AskCapacity:
     """Ask how many sessions could start (step 412)."""
 
@@ -67,12 +83,34 @@ class Release:
 
 @dataclass(frozen=True)
 class Initiate:
-    """Start a granted session with its slices (step 426)."""
+    """Start a granted session with its slices (step 426). Twice is once."""
 
     session: Session
-    run: Run
-    slices: tuple[Slice, ...]
-    records: tuple[Slice, ...] = ()
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Give a running session more slices (step 612). A slice that it has is not taken twice."""
+
+    session_id: str
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True)
+class Drain:
+    """Give a session no more, and let it end (step 614)."""
+
+    session_id: str
+
+
+@dataclass(frozen=True)
+class LoadSlices:
+    """Fetch the next part of a run's queue from the database: `most` after a place in it."""
+
+    run_id: str
+    after: Key | None
+    most: int
 
 
 @dataclass(frozen=True)
@@ -89,6 +127,6 @@ class TellWatchers:
     run_id: str
 
 
-Change = SaveRun | SaveSlice | SaveSession | DropSession | SaveUnread
-Action = AskCapacity | Reserve | Release | Initiate | CancelSession
+Change = SaveRun | SaveSlice | SaveSession | DropSession | SaveUnread | CancelSlices | SaveStorage
+Action = AskCapacity | Reserve | Release | Initiate | Feed | Drain | CancelSession | LoadSlices
 Effect = Change | Action | TellWatchers

@@ -1,5 +1,6 @@
 """What can happen. Whatever is asked of others is answered by one of these, in any order."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from data_manager.core.model import (
@@ -9,18 +10,26 @@ from data_manager.core.model import (
     Run,
     Session,
     Slice,
+    SliceState,
     UnreadFile,
 )
 
 
 @dataclass(frozen=True)
 class Restarted:
-    """The database was opened: what there was before."""
+    """The database was opened: what there was before.
+
+    `slices` are those in flight, and what runs open and close with; `tallies` count all of each
+    run by state; `turns` are the last turns given in each run's queue.
+    """
 
     runs: tuple[Run, ...]
     slices: tuple[Slice, ...]
     sessions: tuple[Session, ...]
     unread_files: tuple[tuple[str, UnreadFile], ...]
+    tallies: Mapping[str, Mapping[SliceState, int]]
+    turns: Mapping[str, int]
+    storages: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,9 +48,20 @@ class CancelAsked:
 
 @dataclass(frozen=True)
 class CapacityReported:
-    """So many sessions could start now (step 414)."""
+    """So many sessions could start now (step 414); `closed` says why hosts take none."""
 
     sessions: int
+    closed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CapacityGrew:
+    """There is new capacity, or an administrator says so (step 534)."""
+
+
+@dataclass(frozen=True)
+class ProxiesConnected:
+    """The proxy manager is reached again; what was told before may be lost with an earlier one."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +114,37 @@ class InitiationRefused:
 
 
 @dataclass(frozen=True)
+class FeedUnanswered:
+    """It is not known whether sessions have what they were fed, or whether they are there."""
+
+    session_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DrainUnanswered:
+    """It is not known whether a session was told to end."""
+
+    session_id: str
+
+
+@dataclass(frozen=True)
+class SlicesLoaded:
+    """The next part of a run's queue, in order; fewer than were asked for when it is the last."""
+
+    run_id: str
+    slices: tuple[Slice, ...]
+    asked: int
+
+
+@dataclass(frozen=True)
+class StorageLimited:
+    """A primary storage may have so many streams from now on; 0 is without a limit."""
+
+    storage: str
+    streams: int
+
+
+@dataclass(frozen=True)
 class CutsMade:
     """An opening slice made cuts; `batch_number` counts the batches of its attempt from 0."""
 
@@ -118,6 +169,7 @@ class SliceEnded:
     counts: Counts = field(default_factory=Counts)
     unread_files: tuple[UnreadFile, ...] = ()
     unread_count: int = 0
+    took_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -145,18 +197,27 @@ class TimePassed:
 
 
 Outcome = CutsMade | SliceEnded | SessionEnded | Progressed
-Event = (
-    Restarted
-    | RunBegun
-    | CancelAsked
-    | CapacityReported
+Answer = (
+    CapacityReported
     | CapacityUnanswered
+    | CapacityGrew
+    | ProxiesConnected
     | ReservationAnswered
     | ReservationUnanswered
     | Initiated
     | ReservationLapsed
     | InitiationUnanswered
     | InitiationRefused
+    | FeedUnanswered
+    | DrainUnanswered
+)
+Event = (
+    Restarted
+    | RunBegun
+    | CancelAsked
+    | SlicesLoaded
+    | StorageLimited
+    | Answer
     | Outcome
     | TimePassed
 )

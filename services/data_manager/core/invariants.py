@@ -1,10 +1,14 @@
 """What must hold after every event. The tests call it; it is no part of the decisions."""
 
 from collections import Counter
+from collections.abc import Mapping
 
-from data_manager.core.kinds import CLOSING_NUMBER, OPENING_NUMBER, SHAPES, slice_id
+from data_manager.core.kinds import CLOSING_NUMBER, OPENING_NUMBER, SHAPES, run_of, slice_id
+from data_manager.core.live import Live
 from data_manager.core.model import Position, RunState, SessionState, Slice, SliceState
-from data_manager.core.state import Live, State
+from data_manager.core.state import State
+
+PLACED = (SliceState.RESERVED, SliceState.RUNNING)
 
 
 class Broken(AssertionError):
@@ -12,79 +16,102 @@ class Broken(AssertionError):
 
 
 def check(state: State) -> None:
-    """Raises Broken with what is wrong."""
+    """Raises Broken with what is wrong in what is at hand."""
     for run_id, live in state.lives.items():
         _hold(live.run.run_id == run_id, "a run is known by its id", run_id)
         _hold(not live.run.state.terminal, "runs that are over are forgotten", run_id)
-        _check_partition(live)
         _check_queue(live)
-        _check_sessions(live)
-        _check_coverage(live)
+        _check_streams(live)
         _check_order(live)
+    _check_sessions(state)
+    _check_storages(state)
 
 
-def _check_partition(live: Live) -> None:
-    """S1: every slice is in exactly one state, and they add up."""
-    counted = Counter(slice_.state for slice_ in live.slices.values())
+def check_stored(state: State, slices: Mapping[str, Slice]) -> None:
+    """Raises Broken with what is wrong between what is at hand and all that is stored."""
+    stored: dict[str, list[Slice]] = {run_id: [] for run_id in state.lives}
+    for slice_ in slices.values():
+        if slice_.run_id in stored:
+            stored[slice_.run_id].append(slice_)
+    for run_id, live in state.lives.items():
+        _check_partition(live, stored[run_id])
+        _check_coverage(live, slices)
+
+
+def _check_partition(live: Live, stored: list[Slice]) -> None:
+    """S1 and S2: every slice is in exactly one state, and they add up; what is queued waits."""
+    counted = Counter(slice_.state for slice_ in stored)
     _hold(+live.tally == counted, "slices add up", live.tally, counted)
-    expected = 1 + live.run.bodies + (live.closing is not None)
-    _hold(len(live.slices) == expected, "no slice is lost or invented", live.slices)
+    closing = any(slice_.number == CLOSING_NUMBER for slice_ in stored)
+    _hold(len(stored) == 1 + live.run.bodies + closing, "no slice is lost or invented", stored)
+    _hold(len(live.queue) == counted[SliceState.QUEUED], "the queue is what is queued", live.queue)
 
 
 def _check_queue(live: Live) -> None:
     """S2: a slice stands in its queue once if queued, else not at all."""
     standing = Counter(live.queue.ids())
     queued = {s.slice_id for s in live.slices.values() if s.state is SliceState.QUEUED}
-    _hold(standing == Counter(queued), "the queue is what is queued", standing, queued)
+    _hold(standing == Counter(queued), "the queue at hand is queued", standing, queued)
 
 
-def _check_sessions(live: Live) -> None:
-    """S4 and S12: sessions within the streams, each slice in the one session it names."""
+def _check_streams(live: Live) -> None:
+    """S12: streams within the parallel setting."""
     streams = live.run.request.options.streams
-    _hold(len(live.sessions) <= streams, "sessions within the streams", live.sessions)
-    held: Counter[str] = Counter()
-    for session in live.sessions.values():
-        most = live.run.request.options.slices_per_session
-        _hold(len(session.slice_ids) <= most, "at most N slices a session", session)
-        expected = (
-            SliceState.RESERVED if session.state is SessionState.RESERVING else SliceState.RUNNING
-        )
+    _hold(len(live.streams) <= streams, "streams within the setting", live.streams, streams)
+
+
+def _check_sessions(state: State) -> None:
+    """S4: each slice is in the one session that it names, and is as far as that."""
+    held: dict[str, str] = {}
+    for session in state.sessions.values():
+        reserving = session.state is SessionState.RESERVING
+        expected = SliceState.RESERVED if reserving else SliceState.RUNNING
         for name in session.slice_ids:
+            live = state.lives[run_of(name)]
             slice_ = live.slices[name]
-            held[name] += 1
+            most = live.run.request.options.slices_per_session
+            _hold(len(session.slice_ids) <= most or session.fed, "at most N slices", session)
+            _hold(name not in held, "a slice is in one session", name)
             _hold(slice_.session_id == session.session_id, "a slice knows its session", slice_)
             _hold(slice_.state is expected, "a slice is as far as its session", slice_)
-    for slice_ in live.slices.values():
-        placed = slice_.state in (SliceState.RESERVED, SliceState.RUNNING)
-        _hold(held[slice_.slice_id] == placed, "a slice is in one session or none", slice_)
-        _hold((slice_.session_id is not None) == placed, "only placed slices name one", slice_)
+            _hold(session.session_id in live.streams, "who holds a slice is a stream", session)
+            held[name] = session.session_id
+    for live in state.lives.values():
+        for slice_ in live.slices.values():
+            placed = slice_.state in PLACED
+            _hold((slice_.slice_id in held) == placed, "a slice is in a session or not", slice_)
+            _hold((slice_.session_id is not None) == placed, "only placed ones name one", slice_)
 
 
-def _check_coverage(live: Live) -> None:
+def _check_storages(state: State) -> None:
+    """Streams of a primary storage are counted as they are."""
+    counted: Counter[str] = Counter()
+    for live in state.lives.values():
+        counted[live.run.request.storage] += len(live.streams)
+    _hold(+state.storage_streams == +counted, "streams add up", state.storage_streams, counted)
+
+
+def _check_coverage(live: Live, slices: Mapping[str, Slice]) -> None:
     """S5: the slices lie end to end, from the origin to where the crawl is."""
     place: Position | None = Position()
     for number in range(1, live.run.bodies + 1):
-        span = live.slices[slice_id(live.run.run_id, number)].span
+        span = slices[slice_id(live.run.run_id, number)].span
         _hold(span is not None and span.start == place, "slices lie end to end", number, span)
         place = span.stop if span else None
     _hold(place == live.run.cut_through, "the last cut is known", place, live.run)
 
 
 def _check_order(live: Live) -> None:
-    """The closing comes last, and what is stopped has no work left."""
-    before = [s for s in live.slices.values() if s.number != CLOSING_NUMBER]
-    if live.closing is not None and live.run.stopping is None:
-        _hold(all(s.state.terminal for s in before), "the closing is last", before)
-        _hold(live.run.state is RunState.SEALING, "a closing run seals", live.run)
+    """The closing comes last, and what is stopped has no work left and a timer."""
     if live.run.stopping is not None:
-        _hold(all(s.state.terminal for s in live.slices.values()), "stopped", live.slices)
+        _hold(not live.open_slices, "what is stopped has no work left", live.tally)
         _hold(live.stop_by is not None, "what stops has a timer", live.run)
-    _hold(_kind(live, OPENING_NUMBER) is SHAPES[live.run.request.kind].opening, "an opening")
-
-
-def _kind(live: Live, number: int) -> object:
-    slice_: Slice = live.slices[slice_id(live.run.run_id, number)]
-    return slice_.kind
+    elif live.closing is not None:
+        _hold(live.open_slices <= 1, "the closing is last", live.tally)
+        _hold(live.run.state is RunState.SEALING, "a closing run seals", live.run)
+    opening = live.slices.get(slice_id(live.run.run_id, OPENING_NUMBER))
+    expected = SHAPES[live.run.request.kind].opening
+    _hold(opening is None or opening.kind is expected, "a run opens as its kind", opening)
 
 
 def _hold(condition: bool, what: str, *found: object) -> None:

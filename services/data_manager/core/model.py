@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from data_manager.core.options import Method, Options
+
 
 class RunKind(StrEnum):
     """What a run does."""
@@ -62,6 +64,7 @@ class SessionState(StrEnum):
     RESERVING = "reserving"
     INITIATING = "initiating"
     RUNNING = "running"
+    DRAINING = "draining"
 
 
 class Failure(StrEnum):
@@ -110,11 +113,13 @@ class Span:
 
 @dataclass(frozen=True)
 class Cut:
-    """One slice's worth of a walk, as its crawl saw it."""
+    """One slice's worth of a walk, as its crawl saw it; `past_ms` is what the last backup of the
+    same span took, if that is known."""
 
     span: Span
     bytes: int
     files: int
+    past_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -153,22 +158,11 @@ class UnreadFile:
 
 
 @dataclass(frozen=True)
-class Options:
-    """How a run is to be done, with the defaults filled in."""
-
-    streams: int = 4
-    slices_per_session: int = 8
-    slice_bytes: int = 128 << 20
-    slice_files: int = 5_000
-    range_bytes: int = 64 << 20
-
-
-@dataclass(frozen=True)
 class Request:
     """What was asked for. The same run id with another request is another run, and refused.
 
-    `source` is the asset of a backup, `snapshot` what a restore or verify names, `target` and
-    `include` where a restore goes and what of it.
+    `source` is the asset of a backup and `storage` the primary storage that it lies on, `snapshot`
+    what a restore or verify names, `target` and `include` where a restore goes and what of it.
     """
 
     kind: RunKind
@@ -178,6 +172,7 @@ class Request:
     snapshot: str = ""
     target: bytes = b""
     include: bytes = b""
+    storage: str = ""
     options: Options = field(default_factory=Options)
 
 
@@ -215,7 +210,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Slice:
-    """One unit of work of a run. `turn` orders those that are queued."""
+    """One unit of work of a run.
+
+    `turn` orders those that are queued, the lowest first. `predicted_ms` is how long it will
+    take, as far as its cut tells; `took_ms` how long it took.
+    """
 
     slice_id: str
     run_id: str
@@ -228,16 +227,37 @@ class Slice:
     turn: int = 0
     session_id: str | None = None
     result_id: bytes = b""
+    predicted_ms: int = 0
+    took_ms: int = 0
 
 
 @dataclass(frozen=True)
 class Session:
-    """Slices given to one container: those that have not ended, in the order of work."""
+    """Slices given to one container: those that have not ended, in the order of work.
+
+    It was made for a run. One of the method continuous may hold slices of any run of its
+    repository, and outlive the run that it was made for.
+    """
 
     session_id: str
     run_id: str
     state: SessionState
     slice_ids: tuple[str, ...]
+    method: Method = Method.BATCH
+    repository: str = ""
+
+    @property
+    def fed(self) -> bool:
+        """True if it is given more while it runs."""
+        return self.method is Method.CONTINUOUS
+
+
+@dataclass(frozen=True)
+class Task:
+    """A slice with the run that says what its work is."""
+
+    run: "Run"
+    slice: Slice
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from data_manager.core.effects import TellWatchers
 from data_manager.core.events import CutsMade, Progressed, SessionEnded, SliceEnded
-from data_manager.core.kinds import OPENING_NUMBER, SHAPES, UNCOUNTED, run_of, slice_id
+from data_manager.core.kinds import BODIES, OPENING_NUMBER, SHAPES, UNCOUNTED, run_of, slice_id
+from data_manager.core.live import FIRST_DELAY_SECONDS, Live
 from data_manager.core.model import (
     Cut,
     Failure,
@@ -16,8 +16,9 @@ from data_manager.core.model import (
     SliceState,
     UnreadReason,
 )
-from data_manager.core.slices import end_crawl, fail, put_back_session, stop
-from data_manager.core.state import FIRST_DELAY_SECONDS, Live, State
+from data_manager.core.predictions import predicted_ms, smoothed
+from data_manager.core.slices import end_crawl, fail, leave_session, put_back_session, stop
+from data_manager.core.state import State
 
 TOO_MANY_SLICES = (
     "the asset is cut into more than {most:,} slices, which is more than one backup may have;"
@@ -44,11 +45,10 @@ def cuts_made(state: State, event: CutsMade) -> None:
         stop(state, live, RunState.FAILED, Failure.INTERNAL, message)
         return
     for number, cut in enumerate(event.cuts, run.bodies + 1):
-        live.turns += 1
         name = slice_id(run.run_id, number)
-        new = Slice(name, run.run_id, number, shape.body, cut.span, turn=live.turns)
-        state.save_slice(live, new)
-        live.queue.put(name, state.now, state.now)
+        predicted = predicted_ms(cut)
+        new = Slice(name, run.run_id, number, shape.body, cut.span, predicted_ms=predicted)
+        state.enqueue(live, new)
     state.save_run(
         live,
         replace(
@@ -81,14 +81,13 @@ def session_ended(state: State, event: SessionEnded) -> None:
     """Puts back what the session has left; its place is free, so whoever waits may ask again."""
     for waiting in state.lives.values():
         waiting.ask_time, waiting.delay = state.now, FIRST_DELAY_SECONDS
-    live = state.live_of_session(event.session_id)
-    if live is None:
+    session = state.sessions.get(event.session_id)
+    if session is None:
         return
-    session = live.sessions[event.session_id]
     failure = event.failure or Failure.SESSION_LOST
     message = event.message or "the session ended before its slices did"
-    put_back_session(state, live, session, failure, message)
-    state.drop_session(live, event.session_id, event.message)
+    put_back_session(state, session, failure, message)
+    state.drop_session(event.session_id, event.message)
 
 
 def progressed(state: State, event: Progressed) -> None:
@@ -96,7 +95,7 @@ def progressed(state: State, event: Progressed) -> None:
     if found := _current(state, event):
         live, slice_ = found
         live.progress[slice_.slice_id] = event.counts
-        state.effects.append(TellWatchers(live.run.run_id))
+        state.changes.told.add(live.run.run_id)
 
 
 def _current(state: State, event: CutsMade | SliceEnded | Progressed) -> tuple[Live, Slice] | None:
@@ -123,31 +122,41 @@ def _cut_short(live: Live) -> bool:
     return live.run.bodies > 0 and live.run.cut_through is not None
 
 
-def _leave_session(state: State, live: Live, slice_: Slice) -> None:
-    session = live.sessions[slice_.session_id or ""]
-    left = tuple(name for name in session.slice_ids if name != slice_.slice_id)
-    state.save_session(live, replace(session, slice_ids=left))
-
-
 def _slice_failed(state: State, live: Live, slice_: Slice, failure: Failure, message: str) -> None:
-    _leave_session(state, live, slice_)
+    leave_session(state, live, slice_)
     fail(state, live, slice_, failure, message)
 
 
 def _slice_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> None:
-    _leave_session(state, live, slice_)
+    leave_session(state, live, slice_)
     if slice_.number == OPENING_NUMBER:
         end_crawl(state, live, slice_)
         if live.run.snapshot_id is None:
             state.save_run(live, replace(live.run, snapshot_id=event.result_id))
     else:
-        done = replace(slice_, state=SliceState.DONE, session_id=None, result_id=event.result_id)
-        state.save_slice(live, done)
+        _body_done(state, live, slice_, event)
     counts = live.run.counts
     if slice_.kind not in UNCOUNTED:
         counts += event.counts
     unread_count = live.run.unread_count + _list_unread(state, live, slice_, event)
     state.save_run(live, replace(live.run, counts=counts, unread_count=unread_count))
+
+
+def _body_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> None:
+    done = replace(
+        slice_,
+        state=SliceState.DONE,
+        session_id=None,
+        result_id=event.result_id,
+        took_ms=event.took_ms,
+    )
+    state.save_slice(live, done)
+    if slice_.kind in BODIES:
+        # The database has it; here it would only take room.
+        state.forget(live, (slice_.slice_id,))
+        if event.took_ms:
+            live.slice_seconds = smoothed(live.slice_seconds, event.took_ms / 1000)
+            live.pace = smoothed(live.pace, event.took_ms / max(1, slice_.predicted_ms))
 
 
 def _list_unread(state: State, live: Live, slice_: Slice, event: SliceEnded) -> int:

@@ -3,24 +3,19 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from data_manager.core.batch import Waiting, allot, session_sizes
+from data_manager.core.batch import session_sizes
+from data_manager.core.contending import allot
 from data_manager.core.effects import AskCapacity, Initiate, Release, Reserve
 from data_manager.core.events import InitiationRefused, ReservationAnswered, ReservationUnanswered
-from data_manager.core.kinds import BODIES
-from data_manager.core.model import (
-    Failure,
-    Session,
-    SessionState,
-    Slice,
-    SliceKind,
-    SliceState,
-)
+from data_manager.core.kinds import run_of
+from data_manager.core.live import FIRST_DELAY_SECONDS, Live
+from data_manager.core.model import Failure, Session, SessionState, SliceState, Task
+from data_manager.core.options import Method
+from data_manager.core.predictions import smoothed
 from data_manager.core.slices import put_back_session
-from data_manager.core.state import FIRST_DELAY_SECONDS, Live, State
+from data_manager.core.state import State
+from data_manager.core.weights import SESSION_BYTES, weight
 
-# What a session is given travels in one message of at most 1 MiB.
-SESSION_BYTES = 800 << 10
-SLICE_BYTES = 600
 # So many one request may name; the next round takes the next.
 RESERVED_AT_ONCE = 1_000
 
@@ -29,46 +24,47 @@ def begin_round(state: State) -> None:
     """Asks for the capacity if a populated queue may have more sessions now."""
     if not state.asking and any(_wants(state, live) for live in state.lives.values()):
         state.asking = True
-        state.effects.append(AskCapacity())
+        state.ask(AskCapacity())
 
 
 def wake_times(state: State) -> Iterator[float]:
     """When a round could be due that is not due now."""
     for live in state.lives.values():
-        if live.run.stopping is None and live.room > 0 and not live.reserving:
-            if live.queue.ready and live.ask_time > state.now:
-                yield live.ask_time
-            if live.queue.ready_time is not None:
-                yield max(live.queue.ready_time, live.ask_time)
+        if live.queue.ready and live.ask_time > state.now and _may_have_more(state, live):
+            yield live.ask_time
 
 
-def capacity_reported(state: State, places: int) -> None:
+def capacity_reported(state: State, places: int, closed: tuple[str, ...]) -> None:
     """Composes sessions, at most as many as there are places, and reserves all in one request."""
-    state.asking = False
+    state.asking, state.reachable, state.closed = False, True, closed
     # Those asked for at this moment may not be in the answer yet.
-    asked_for = sum(
-        session.state is SessionState.RESERVING
-        for live in state.lives.values()
-        for session in live.sessions.values()
-    )
+    asked_for = sum(live.reserving for live in state.lives.values())
     wanting = [live for live in state.lives.values() if _wants(state, live)]
-    places = min(places - asked_for, RESERVED_AT_ONCE)
-    allotted = allot(max(0, places), map(_waiting, wanting))
+    places = max(0, min(places - asked_for, RESERVED_AT_ONCE))
+    allotted = allot(state, wanting, places)
     sessions: list[Session] = []
     for live in wanting:
-        if count := allotted.get(live.run.run_id):
+        count = allotted.get(live.run.run_id, 0)
+        live.starved = not count
+        if count:
             sessions += _compose(state, live, count)
         else:
             state.back_off(live)
     if sessions:
-        state.effects.append(Reserve(tuple(sessions)))
+        state.ask(Reserve(tuple(sessions)))
 
 
 def capacity_unanswered(state: State) -> None:
     """Lets everybody wait a little before the next round."""
-    state.asking = False
+    state.asking = state.reachable = False
     for live in state.lives.values():
         state.back_off(live)
+
+
+def capacity_grew(state: State) -> None:
+    """Whoever waits may ask again, at once (steps 534 to 538)."""
+    for live in state.lives.values():
+        live.ask_time, live.delay = state.now, FIRST_DELAY_SECONDS
 
 
 def reservation_answered(state: State, event: ReservationAnswered) -> None:
@@ -76,142 +72,148 @@ def reservation_answered(state: State, event: ReservationAnswered) -> None:
     unused: list[str] = []
     declined: list[str] = []
     for session_id in event.session_ids:
+        session = state.sessions.get(session_id)
         if session_id not in event.granted:
             declined.append(session_id)
-        elif (live := state.live_of_session(session_id)) is None:
+        elif session is None:
             unused.append(session_id)
-        elif live.sessions[session_id].state is SessionState.RESERVING:
-            _begin_session(state, live, live.sessions[session_id])
+        elif session.state is SessionState.RESERVING:
+            _begin_session(state, session)
     _decline(state, declined)
     if unused:
-        state.effects.append(Release(tuple(unused)))
+        state.ask(Release(tuple(unused)))
 
 
 def reservation_unanswered(state: State, event: ReservationUnanswered) -> None:
     """Counts all as declined; a place that is held after all is given back."""
     _decline(state, event.session_ids)
-    state.effects.append(Release(event.session_ids))
+    state.ask(Release(event.session_ids))
 
 
-def initiate(state: State, live: Live, session: Session) -> None:
+def tasks_of(state: State, session: Session) -> tuple[Task, ...]:
+    """What a session holds, with the runs that say what it is."""
+    tasks: list[Task] = []
+    for slice_id in session.slice_ids:
+        live = state.lives[run_of(slice_id)]
+        tasks.append(Task(live.run, live.slices[slice_id]))
+    return tuple(tasks)
+
+
+def initiate(state: State, session: Session) -> None:
     """Starts a session, or makes sure that it was started: twice is once."""
-    slices = tuple(live.slices[slice_id] for slice_id in session.slice_ids)
-    sealing = any(slice_.kind is SliceKind.SEAL for slice_ in slices)
-    records = tuple(live.bodies()) if sealing else ()
-    state.effects.append(Initiate(session, live.run, slices, records))
+    state.ask(Initiate(session, tasks_of(state, session)))
 
 
 def initiated(state: State, session_id: str) -> None:
     """The session runs, unless it is over already."""
     state.unanswered.discard(session_id)
-    live = state.live_of_session(session_id)
-    if live is not None and live.sessions[session_id].state is SessionState.INITIATING:
-        running = replace(live.sessions[session_id], state=SessionState.RUNNING)
-        state.save_session(live, running)
+    session = state.sessions.get(session_id)
+    if session is not None and session.state is SessionState.INITIATING:
+        state.save_session(replace(session, state=SessionState.RUNNING))
+        if session.fed:
+            state.hungry[session_id] = state.now
 
 
 def lapsed(state: State, session_id: str) -> None:
     """The session will not run; its slices go back."""
-    live = state.live_of_session(session_id)
-    if live is not None and live.sessions[session_id].state is SessionState.INITIATING:
-        put_back_session(state, live, live.sessions[session_id])
-        state.drop_session(live, session_id, "its reservation lapsed")
-        state.back_off(live)
+    session = state.sessions.get(session_id)
+    if session is not None and session.state is SessionState.INITIATING:
+        put_back_session(state, session)
+        state.drop_session(session_id, "its reservation lapsed")
+        if live := state.lives.get(session.run_id):
+            state.back_off(live)
 
 
 def initiation_unanswered(state: State, session_id: str) -> None:
     """It is made sure of at the next reconciliation."""
-    live = state.live_of_session(session_id)
-    if live is not None and live.sessions[session_id].state is SessionState.INITIATING:
+    session = state.sessions.get(session_id)
+    if session is not None and session.state is SessionState.INITIATING:
         state.unanswered.add(session_id)
 
 
 def initiation_refused(state: State, event: InitiationRefused) -> None:
     """The session's work is at fault, or this program: that counts as a failure."""
-    live = state.live_of_session(event.session_id)
-    if live is not None and live.sessions[event.session_id].state is SessionState.INITIATING:
-        session = live.sessions[event.session_id]
-        put_back_session(state, live, session, Failure.INTERNAL, event.message)
-        state.drop_session(live, event.session_id, event.message)
+    session = state.sessions.get(event.session_id)
+    if session is not None and session.state is SessionState.INITIATING:
+        put_back_session(state, session, Failure.INTERNAL, event.message)
+        state.drop_session(event.session_id, event.message)
 
 
-def _wants(state: State, live: Live) -> bool:
+def _may_have_more(state: State, live: Live) -> bool:
     return (
         live.run.stopping is None
-        and live.queue.ready > 0
-        and live.room > 0
         and not live.reserving
-        and live.ask_time <= state.now
+        and live.room > 0
+        and state.storage_room(live) > 0
     )
 
 
-def _waiting(live: Live) -> Waiting:
-    usable = min(live.room, live.queue.ready)
-    return Waiting(live.run.run_id, len(live.sessions), usable, live.waiting_since)
+def _wants(state: State, live: Live) -> bool:
+    return live.queue.ready > 0 and live.ask_time <= state.now and _may_have_more(state, live)
 
 
 def _compose(state: State, live: Live, count: int) -> Iterator[Session]:
     """Sessions with the slices from the front of a queue; none without a slice."""
-
-    def weight(slice_id: str) -> int:
-        return _weight(live, live.slices[slice_id])
-
     live.waiting_since = state.now
-    most = live.run.request.options.slices_per_session
-    for size in session_sizes(live.queue.ready, count, most, len(live.sessions)):
-        slice_ids = live.queue.take(size, weight, SESSION_BYTES)
+    method = state.method(live)
+    for size in _sizes(live, method, count):
+        slice_ids = live.queue.take(size, lambda name: weight(live, name), SESSION_BYTES)
         number = live.run.sessions_made + 1
         session_id = f"{state.name}.{live.run.run_id}.{number}"
         state.save_run(live, replace(live.run, sessions_made=number))
+        request = live.run.request
+        session = Session(
+            session_id, live.run.run_id, SessionState.RESERVING, slice_ids, method,
+            request.repository,
+        )  # fmt: skip
+        live.reserving += 1
+        state.save_session(session)
+        state.hold(live, session_id, len(slice_ids))
+        state.reserve_times[session_id] = state.now
         for slice_id in slice_ids:
-            _reserve(state, live, live.slices[slice_id], session_id)
-        session = Session(session_id, live.run.run_id, SessionState.RESERVING, slice_ids)
-        state.save_session(live, session)
+            place(state, live, slice_id, session_id, SliceState.RESERVED)
         yield session
 
 
-def _weight(live: Live, slice_: Slice) -> int:
-    """About the bytes that a slice takes in a message; an opening or closing is alone."""
-    if slice_.kind not in BODIES or slice_.span is None:
-        return SESSION_BYTES
-    span, request = slice_.span, live.run.request
-    stop = len(span.stop.path) if span.stop else 0
-    paths = len(request.source) * 2 + len(request.target) + len(request.include)
-    return SLICE_BYTES + paths + len(span.start.path) + stop
+def place(state: State, live: Live, slice_id: str, session_id: str, as_: SliceState) -> None:
+    """Gives a slice to a session. The attempt is new: nothing of an older one can count more."""
+    slice_ = live.slices[slice_id]
+    attempt = slice_.attempt + 1
+    state.save_slice(live, replace(slice_, state=as_, attempt=attempt, session_id=session_id))
 
 
-def _reserve(state: State, live: Live, slice_: Slice, session_id: str) -> None:
-    # The attempt is new from here on: nothing of an older one can count any more.
-    state.save_slice(
-        live,
-        replace(
-            slice_,
-            state=SliceState.RESERVED,
-            attempt=slice_.attempt + 1,
-            session_id=session_id,
-        ),
-    )
+def _sizes(live: Live, method: Method, count: int) -> list[int]:
+    """How many slices each session begins with. One that is fed gets more once it runs."""
+    if method is not Method.BATCH:
+        return [1] * count
+    most = live.run.request.options.slices_per_session
+    return session_sizes(live.queue.ready, count, most, len(live.streams))
 
 
-def _begin_session(state: State, live: Live, session: Session) -> None:
+def _begin_session(state: State, session: Session) -> None:
+    live = state.lives[session.run_id]
     for slice_id in session.slice_ids:
         state.save_slice(live, replace(live.slices[slice_id], state=SliceState.RUNNING))
     begun = replace(session, state=SessionState.INITIATING)
-    state.save_session(live, begun)
-    peak = max(live.run.streams_peak, live.streams)
-    state.save_run(live, replace(live.run, streams_peak=peak))
+    state.save_session(begun)
+    live.reserving -= 1
     live.delay = FIRST_DELAY_SECONDS
-    initiate(state, live, begun)
+    state.note_peak(live)
+    if (asked := state.reserve_times.pop(session.session_id, None)) is not None:
+        state.start_seconds = smoothed(state.start_seconds, state.now - asked)
+    initiate(state, begun)
 
 
 def _decline(state: State, session_ids: Iterable[str]) -> None:
     waiting: dict[str, Live] = {}
     for session_id in session_ids:
-        live = state.live_of_session(session_id)
-        if live is None or live.sessions[session_id].state is not SessionState.RESERVING:
+        session = state.sessions.get(session_id)
+        if session is None or session.state is not SessionState.RESERVING:
             continue
-        put_back_session(state, live, live.sessions[session_id])
-        state.drop_session(live, session_id, "declined")
-        waiting[live.run.run_id] = live
+        put_back_session(state, session)
+        state.drop_session(session_id, "declined")
+        if live := state.lives.get(session.run_id):
+            waiting[session.run_id] = live
     for live in waiting.values():
+        live.starved = True
         state.back_off(live)

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from data_manager.core.effects import CancelSession, Release
-from data_manager.core.kinds import BODIES, OPENING_NUMBER, PASSING
+from data_manager.core.effects import CancelSession, CancelSlices, Release
+from data_manager.core.kinds import BODIES, OPENING_NUMBER, PASSING, run_of
+from data_manager.core.live import FIRST_DELAY_SECONDS, Live
 from data_manager.core.model import (
     Failure,
     RunState,
@@ -14,7 +15,7 @@ from data_manager.core.model import (
     UnreadFile,
     UnreadReason,
 )
-from data_manager.core.state import FIRST_DELAY_SECONDS, Live, State
+from data_manager.core.state import State
 
 FAILURES_MAX = 5
 # A session that is told to stop is killed after a grace; what is silent for longer is given up.
@@ -29,10 +30,10 @@ def put_back(state: State, live: Live, slice_: Slice, delay_seconds: float = 0.0
         if live.run.cut_through is None:
             end_crawl(state, live, slice_)
             return
-    live.turns += 1
-    back = replace(slice_, state=SliceState.QUEUED, session_id=None, turn=live.turns)
-    state.save_slice(live, back)
-    live.queue.put(slice_.slice_id, state.now, state.now + delay_seconds)
+    if delay_seconds > 0:
+        state.enqueue_later(live, slice_, delay_seconds)
+    else:
+        state.enqueue(live, slice_)
 
 
 def end_crawl(state: State, live: Live, slice_: Slice) -> None:
@@ -42,21 +43,28 @@ def end_crawl(state: State, live: Live, slice_: Slice) -> None:
 
 
 def put_back_session(
-    state: State,
-    live: Live,
-    session: Session,
-    failure: Failure | None = None,
-    message: str = "",
+    state: State, session: Session, failure: Failure | None = None, message: str = ""
 ) -> None:
     """Puts back what a session has left. A failure is that of the slice it was working on."""
     for number, slice_id in enumerate(session.slice_ids):
-        slice_ = live.slices[slice_id]
+        live = state.lives[run_of(slice_id)]
         if live.run.stopping:
-            return
+            continue
+        slice_ = live.slices[slice_id]
         if number == 0 and failure is not None:
             fail(state, live, slice_, failure, message)
         else:
             put_back(state, live, slice_)
+
+
+def leave_session(state: State, live: Live, slice_: Slice) -> None:
+    """Takes a slice that has ended out of its session, which may want another."""
+    session = state.sessions[slice_.session_id or ""]
+    left = tuple(name for name in session.slice_ids if name != slice_.slice_id)
+    state.save_session(replace(session, slice_ids=left))
+    state.let_go(live, session.session_id)
+    if session.fed and session.state is SessionState.RUNNING:
+        state.hungry[session.session_id] = state.now
 
 
 def fail(state: State, live: Live, slice_: Slice, failure: Failure, message: str) -> None:
@@ -85,23 +93,35 @@ def stop(
         return
     state.save_run(live, replace(live.run, stopping=terminal, failure=failure, message=message))
     live.queue.clear()
-    for slice_ in list(live.slices.values()):
-        if not slice_.state.terminal:
-            state.save_slice(live, replace(slice_, state=SliceState.CANCELLED, session_id=None))
-    for session in list(live.sessions.values()):
+    _cancel_slices(state, live)
+    for session_id in list(live.streams):
+        session = state.sessions[session_id]
         if session.state is SessionState.RESERVING:
-            state.drop_session(live, session.session_id, message)
-            state.effects.append(Release((session.session_id,)))
+            state.drop_session(session_id, message)
+            state.ask(Release((session_id,)))
         else:
-            state.save_session(live, replace(session, slice_ids=()))
+            left = tuple(s for s in session.slice_ids if run_of(s) != live.run.run_id)
+            state.save_session(replace(session, slice_ids=left))
+            state.hungry.pop(session_id, None)
+            live.ending.add(session_id)
     live.stop_by = state.now + STOP_SECONDS
     cancel_sessions(state, live)
 
 
 def cancel_sessions(state: State, live: Live) -> None:
-    """Tells the sessions of a run to stop."""
-    for session_id in live.sessions:
-        state.effects.append(CancelSession(session_id))
+    """Tells the sessions that worked on a stopped run to stop. What else they hold goes back."""
+    for session_id in sorted(live.ending):
+        state.ask(CancelSession(session_id))
+
+
+def _cancel_slices(state: State, live: Live) -> None:
+    """All that are not terminal, also those that the database alone knows."""
+    state.changes.cancelled.append(CancelSlices(live.run.run_id))
+    for slice_ in list(live.slices.values()):
+        if not slice_.state.terminal:
+            state.save_slice(live, replace(slice_, state=SliceState.CANCELLED, session_id=None))
+    left = live.tally.pop(SliceState.QUEUED, 0)
+    live.tally[SliceState.CANCELLED] += left
 
 
 def _give_up(state: State, live: Live, slice_: Slice, message: str) -> None:

@@ -1,21 +1,15 @@
 """What is known of the runs that are not over. Whatever changes here is also an effect."""
 
+import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from data_manager.core.effects import (
-    DropSession,
-    Effect,
-    SaveRun,
-    SaveSession,
-    SaveSlice,
-    SaveUnread,
-    TellWatchers,
-)
-from data_manager.core.kinds import CLOSING_NUMBER, OPENING_NUMBER, UNCOUNTED, slice_id
+from data_manager.core.changes import Changes
+from data_manager.core.effects import Action, SaveUnread
+from data_manager.core.kinds import UNCOUNTED
+from data_manager.core.live import LONGEST_DELAY_SECONDS, Live
 from data_manager.core.model import (
-    Counts,
     Run,
     Session,
     SessionState,
@@ -24,10 +18,10 @@ from data_manager.core.model import (
     Standing,
     UnreadFile,
 )
-from data_manager.core.queues import Queue
+from data_manager.core.options import Method, QueuePolicy, SliceOrder
+from data_manager.core.predictions import effective
+from data_manager.core.queues import Key
 
-FIRST_DELAY_SECONDS = 0.1
-LONGEST_DELAY_SECONDS = 5.0
 RECONCILE_SECONDS = 5.0
 # A report has room for so many; all are counted.
 UNREAD_LISTED = 1_000
@@ -39,75 +33,54 @@ class ImpossibleTransition(AssertionError):
 
 
 @dataclass
-class Live:
-    """A run that is not over, and what waits or runs of it."""
-
-    run: Run
-    waiting_since: float
-    slices: dict[str, Slice] = field(default_factory=dict)
-    queue: Queue = field(default_factory=Queue)
-    tally: Counter[SliceState] = field(default_factory=Counter)
-    sessions: dict[str, Session] = field(default_factory=dict)
-    progress: dict[str, Counts] = field(default_factory=dict)
-    unread: list[UnreadFile] = field(default_factory=list)
-    unread_bytes: int = 0
-    turns: int = 0
-    delay: float = FIRST_DELAY_SECONDS
-    ask_time: float = 0.0
-    stop_by: float | None = None
-
-    @property
-    def opening(self) -> Slice:
-        """The slice that it began with."""
-        return self.slices[slice_id(self.run.run_id, OPENING_NUMBER)]
-
-    @property
-    def closing(self) -> Slice | None:
-        """The slice that it ends with, once there is one."""
-        return self.slices.get(slice_id(self.run.run_id, CLOSING_NUMBER))
-
-    @property
-    def streams(self) -> int:
-        """Sessions that run, or are about to."""
-        return sum(s.state is not SessionState.RESERVING for s in self.sessions.values())
-
-    @property
-    def reserving(self) -> bool:
-        """A reservation is asked for and not answered."""
-        return any(s.state is SessionState.RESERVING for s in self.sessions.values())
-
-    @property
-    def room(self) -> int:
-        """How many more sessions its streams allow."""
-        return self.run.request.options.streams - len(self.sessions)
-
-    def bodies(self) -> Iterator[Slice]:
-        """The slices that the opening cut, in walk order."""
-        for number in range(1, self.run.bodies + 1):
-            yield self.slices[slice_id(self.run.run_id, number)]
-
-
-@dataclass
 class State:
-    """All runs that are not over. `jitter` gives numbers from 0 to 1."""
+    """All runs that are not over, and all sessions. `jitter` gives numbers from 0 to 1."""
 
     name: str
+    policy: QueuePolicy
     jitter: Callable[[], float]
     now: float = 0.0
     lives: dict[str, Live] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    runs_of: dict[str, set[str]] = field(default_factory=dict)
+    hungry: dict[str, float] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    later: list[tuple[float, int, str, str]] = field(default_factory=list)
+    storage_limits: dict[str, int] = field(default_factory=dict)
+    storage_streams: Counter[str] = field(default_factory=Counter)
     asking: bool = False
+    closed: tuple[str, ...] = ()
+    reachable: bool = True
     unanswered: set[str] = field(default_factory=set)
+    reserve_times: dict[str, float] = field(default_factory=dict)
+    start_seconds: float | None = None
     reconcile_time: float = 0.0
-    effects: list[Effect] = field(default_factory=list)
+    begun: int = 0
+    puts: int = 0
+    changes: Changes = field(default_factory=Changes)
 
-    def live_of_session(self, session_id: str) -> Live | None:
-        """The run that a session in flight belongs to."""
-        return next((live for live in self.lives.values() if session_id in live.sessions), None)
+    def add(self, run: Run) -> Live:
+        """A run that is not over, from now on."""
+        self.begun += 1
+        live = Live(run, self.begun, waiting_since=self.now)
+        self.lives[run.run_id] = live
+        self.touched.add(run.run_id)
+        return live
+
+    def ask(self, action: Action) -> None:
+        """Something is to be asked of others, once all is committed."""
+        self.changes.ask(action)
+
+    def method(self, live: Live) -> Method:
+        """How the slices of a run become sessions now."""
+        method = live.run.request.options.method
+        return effective(method, live.slice_seconds, self.start_seconds)
 
     def save_run(self, live: Live, run: Run) -> None:
         """The run is now so."""
         live.run = run
-        self.effects += (SaveRun(run), TellWatchers(run.run_id))
+        self.touched.add(run.run_id)
+        self.changes.save_run(run)
 
     def save_slice(self, live: Live, slice_: Slice) -> None:
         """The slice is now so. Terminal ones never change."""
@@ -119,18 +92,104 @@ class State:
         live.slices[slice_.slice_id] = slice_
         live.tally[slice_.state] += 1
         live.progress.pop(slice_.slice_id, None)
-        self.effects += (SaveSlice(slice_), TellWatchers(slice_.run_id))
+        self.touched.add(slice_.run_id)
+        self.changes.save_slice(slice_)
 
-    def save_session(self, live: Live, session: Session) -> None:
+    def enqueue(self, live: Live, slice_: Slice) -> None:
+        """The slice is queued: a new one by the order of its run, one put back at the end."""
+        longest_first = live.run.request.options.order is SliceOrder.LONGEST_FIRST
+        if longest_first and slice_.attempt == 0:
+            turn = -slice_.predicted_ms
+        else:
+            live.turns += 1
+            turn = live.turns
+        queued = replace(slice_, state=SliceState.QUEUED, session_id=None, turn=turn)
+        self.save_slice(live, queued)
+        if not live.queue.ready:
+            live.waiting_since = self.now
+        if not live.queue.put(Key(turn, queued.number, queued.slice_id)):
+            self.forget(live, (queued.slice_id,))
+        self.forget(live, live.queue.shorten())
+
+    def enqueue_later(self, live: Live, slice_: Slice, seconds: float) -> None:
+        """The slice is queued, and joins the end when its time has come."""
+        live.turns += 1
+        queued = replace(slice_, state=SliceState.QUEUED, session_id=None, turn=live.turns)
+        self.save_slice(live, queued)
+        live.queue.put_later(slice_.slice_id)
+        self.puts += 1
+        entry = (self.now + seconds, self.puts, live.run.run_id, slice_.slice_id)
+        heapq.heappush(self.later, entry)
+
+    def wake(self) -> None:
+        """Lets those join the end of their queues whose time has come."""
+        while self.later and self.later[0][0] <= self.now:
+            _, _, run_id, slice_id = heapq.heappop(self.later)
+            live = self.lives.get(run_id)
+            if live is not None and live.queue.waits(slice_id):
+                self.enqueue(live, live.slices[slice_id])
+
+    def forget(self, live: Live, slice_ids: Iterable[str]) -> None:
+        """The database alone knows these from now on."""
+        for name in slice_ids:
+            live.slices.pop(name, None)
+
+    def save_session(self, session: Session) -> None:
         """The session is now so."""
-        live.sessions[session.session_id] = session
-        self.effects += (SaveSession(session), TellWatchers(session.run_id))
+        self.sessions[session.session_id] = session
+        self.touched.add(session.run_id)
+        self.changes.save_session(session)
 
-    def drop_session(self, live: Live, session_id: str, message: str = "") -> None:
+    def drop_session(self, session_id: str, message: str = "") -> None:
         """The session is over."""
-        del live.sessions[session_id]
+        session = self.sessions.pop(session_id)
         self.unanswered.discard(session_id)
-        self.effects += (DropSession(session_id, message), TellWatchers(live.run.run_id))
+        self.hungry.pop(session_id, None)
+        self.reserve_times.pop(session_id, None)
+        live = self.lives.get(session.run_id)
+        if live is not None and session.state is SessionState.RESERVING:
+            live.reserving -= 1
+        for run_id in self.runs_of.pop(session_id, ()):
+            if other := self.lives.get(run_id):
+                self.leave(other, session_id)
+                other.ending.discard(session_id)
+                self.touched.add(run_id)
+        self.changes.drop_session(session_id, message)
+
+    def hold(self, live: Live, session_id: str, slices: int = 1) -> None:
+        """The session holds so many more slices of a run."""
+        if session_id not in live.streams:
+            self.storage_streams[live.run.request.storage] += 1
+            self.runs_of.setdefault(session_id, set()).add(live.run.run_id)
+        live.streams[session_id] += slices
+
+    def let_go(self, live: Live, session_id: str) -> None:
+        """The session holds one slice of a run less. A session of one run is its stream still."""
+        live.streams[session_id] -= 1
+        session = self.sessions.get(session_id)
+        if live.streams[session_id] <= 0 and (session is None or session.fed):
+            self.leave(live, session_id)
+
+    def note_peak(self, live: Live) -> None:
+        """Notes the most streams that ran at once."""
+        if live.running > live.run.streams_peak:
+            self.save_run(live, replace(live.run, streams_peak=live.running))
+
+    def leave(self, live: Live, session_id: str) -> None:
+        """The session is no stream of a run any more."""
+        if session_id in live.streams:
+            del live.streams[session_id]
+            self.storage_streams[live.run.request.storage] -= 1
+
+    def storage_room(self, live: Live) -> int:
+        """How many more streams the primary storage of a run may have (R55)."""
+        storage = live.run.request.storage
+        limit = self.storage_limits.get(storage)
+        return 2**31 if limit is None else limit - self.storage_streams[storage]
+
+    def streams_of_share(self, share: str) -> int:
+        """The streams in flight of all runs that share their turns: of one primary storage."""
+        return self.storage_streams[share]
 
     def list_unread(self, live: Live, file: UnreadFile) -> None:
         """Lists a file, as far as a report has room for it."""
@@ -138,7 +197,7 @@ class State:
         full = live.unread_bytes + size > UNREAD_BYTES
         if full or len(live.unread) >= UNREAD_LISTED:
             return
-        self.effects.append(SaveUnread(live.run.run_id, len(live.unread), file))
+        self.changes.save_unread(SaveUnread(live.run.run_id, len(live.unread), file))
         live.unread.append(file)
         live.unread_bytes += size
 
@@ -159,6 +218,6 @@ class State:
         return Standing(
             replace(live.run, counts=counts),
             dict(live.tally),
-            live.streams,
+            live.running,
             tuple(live.unread),
         )

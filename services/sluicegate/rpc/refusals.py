@@ -34,6 +34,7 @@ class Reason(StrEnum):
     ASSET_EXISTS = auto()
     ASSET_BUSY = auto()
     RUN_UNKNOWN = auto()
+    SLICE_UNKNOWN = auto()
     BACKUP_EXISTS = auto()
     RESERVATION_LAPSED = auto()
     SESSION_UNKNOWN = auto()
@@ -49,6 +50,7 @@ STATUS_CODES: dict[Reason, grpc.StatusCode] = {
     Reason.ASSET_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
     Reason.ASSET_BUSY: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.RUN_UNKNOWN: grpc.StatusCode.NOT_FOUND,
+    Reason.SLICE_UNKNOWN: grpc.StatusCode.NOT_FOUND,
     Reason.BACKUP_EXISTS: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.RESERVATION_LAPSED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.SESSION_UNKNOWN: grpc.StatusCode.NOT_FOUND,

@@ -1,0 +1,165 @@
+"""Continuous feeding: figures 6.1 and 6.2. Sessions get slice after slice from any queue."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+from data_manager.core.contending import turns_of
+from data_manager.core.effects import Drain, Feed
+from data_manager.core.kinds import run_of
+from data_manager.core.live import Live
+from data_manager.core.model import Session, SessionState, SliceState, Task
+from data_manager.core.options import Method
+from data_manager.core.predictions import enough_ahead
+from data_manager.core.rounds import initiate, place, tasks_of
+from data_manager.core.state import State
+from data_manager.core.turns import Contender, Turns
+
+# A session that has nothing to do waits so long for what may still come.
+LINGER_SECONDS = 30.0
+
+
+def feed(state: State) -> None:
+    """Gives sessions that have too little before them the next slices, whatever asset they are
+    of; those that have nothing first (step 612). Drains those for which nothing is left."""
+    if not state.hungry:
+        return
+    fed: dict[str, list[Task]] = {}
+    for repository, sessions in _hungry(state).items():
+        lives = [live for live in state.lives.values() if _feeds(state, live, repository)]
+        if lives:
+            _feed_all(state, sessions, turns_of(state, lives), fed)
+        _drain_idle(state, repository, sessions)
+    for session_id, tasks in fed.items():
+        state.ask(Feed(session_id, tuple(tasks)))
+
+
+def wake_times(state: State) -> Iterator[float]:
+    """When a session has waited for long enough."""
+    for session_id, since in state.hungry.items():
+        if not state.sessions[session_id].slice_ids:
+            yield since + LINGER_SECONDS
+
+
+def assure(state: State, session: Session) -> None:
+    """Makes sure that a session has what it was given and told: again does no harm."""
+    if session.state is SessionState.DRAINING:
+        state.ask(Drain(session.session_id))
+    elif session.state is not SessionState.RESERVING and session.slice_ids:
+        initiate(state, session)
+        if session.fed and session.state is SessionState.RUNNING:
+            state.ask(Feed(session.session_id, tasks_of(state, session)))
+
+
+def _hungry(state: State) -> dict[str, deque[str]]:
+    """The sessions that want more, by the repository that they have open: the idle ones first."""
+    found: dict[str, deque[str]] = {}
+    for session_id in state.hungry:
+        session = state.sessions[session_id]
+        queue = found.setdefault(session.repository, deque())
+        if session.slice_ids:
+            queue.append(session_id)
+        else:
+            queue.appendleft(session_id)
+    return found
+
+
+def _feeds(state: State, live: Live, repository: str) -> bool:
+    return (
+        live.queue.ready > 0
+        and live.run.request.repository == repository
+        and live.run.stopping is None
+        and state.method(live) is Method.CONTINUOUS
+    )
+
+
+def _feed_all(state: State, sessions: deque[str], turns: Turns, fed: dict[str, list[Task]]) -> None:
+    waiting = deque(sessions)
+    while waiting and turns:
+        session_id = waiting.popleft()
+        if _satisfied(state, state.sessions[session_id]):
+            state.hungry.pop(session_id)
+        elif task := _feed_one(state, session_id, turns):
+            fed.setdefault(session_id, []).append(task)
+            waiting.append(session_id)
+
+
+def _satisfied(state: State, session: Session) -> bool:
+    seconds = 0.0
+    for slice_id in session.slice_ids:
+        live = state.lives[run_of(slice_id)]
+        seconds += live.seconds(live.slices[slice_id])
+    return enough_ahead(len(session.slice_ids), seconds)
+
+
+def _feed_one(state: State, session_id: str, turns: Turns) -> Task | None:
+    held = len(state.sessions[session_id].slice_ids)
+
+    def usable(contender: Contender) -> bool:
+        live = state.lives[contender.run_id]
+        # Nothing waits in one session that another, which comes free sooner, could do.
+        spare = held == 0 or (
+            live.queue.ready > len(live.streams)
+            and held < live.run.request.options.slices_per_session
+        )
+        holds = session_id in live.streams
+        return spare and (holds or (live.room > 0 and state.storage_room(live) > 0))
+
+    chosen = turns.next(usable)
+    if chosen is None:
+        return None
+    live = state.lives[chosen.run_id]
+    turns.count(chosen, session_id not in live.streams, state.now)
+    task = _give(state, live, session_id)
+    if live.queue.ready:
+        chosen.remaining -= 1
+        turns.put(chosen)
+    return task
+
+
+def _give(state: State, live: Live, session_id: str) -> Task:
+    [slice_id] = live.queue.take(1, lambda name: 0, 0)
+    live.waiting_since = state.now
+    state.hold(live, session_id)
+    place(state, live, slice_id, session_id, SliceState.RUNNING)
+    state.note_peak(live)
+    session = state.sessions[session_id]
+    state.save_session(replace(session, slice_ids=(*session.slice_ids, slice_id)))
+    return Task(live.run, live.slices[slice_id])
+
+
+def _drain_idle(state: State, repository: str, sessions: deque[str]) -> None:
+    """Lets sessions end for which no slice is left, or whose place others wait for."""
+    idle = [s for s in sessions if s in state.hungry and not state.sessions[s].slice_ids]
+    if not idle:
+        return
+    needed = _more_may_come(state, repository) and not _others_starve(state, repository)
+    for session_id in idle:
+        if not needed or state.hungry[session_id] + LINGER_SECONDS <= state.now:
+            del state.hungry[session_id]
+            draining = replace(state.sessions[session_id], state=SessionState.DRAINING)
+            state.save_session(draining)
+            state.ask(Drain(session_id))
+
+
+def _more_may_come(state: State, repository: str) -> bool:
+    return any(
+        live.open_slices > 0
+        and live.run.stopping is None
+        and live.run.request.repository == repository
+        and state.method(live) is Method.CONTINUOUS
+        for live in state.lives.values()
+    )
+
+
+def _others_starve(state: State, repository: str) -> bool:
+    """True when a run that these sessions cannot serve waits for a place."""
+    return any(
+        live.starved
+        and live.queue.ready > 0
+        and live.room > 0
+        and (
+            live.run.request.repository != repository or state.method(live) is not Method.CONTINUOUS
+        )
+        for live in state.lives.values()
+    )
