@@ -48,11 +48,12 @@ class PackWriter:
         self._sealers = ThreadPoolExecutor(THREADS, thread_name_prefix="seal")
         # Threads of their own: sealing goes on while packs are on their way to the medium.
         self._storers = ThreadPoolExecutor(STORING_MAX, thread_name_prefix="store")
-        self._pending: dict[BlobKind, set[bytes]] = {kind: set() for kind in BlobKind}
+        # By kind, as all that is told apart by it here: a table, as an enumeration is slow to hash.
+        self._pending: tuple[set[bytes], ...] = tuple(set() for _ in BlobKind)
         self._sealing: deque[Sealing] = deque()
         self._sealing_bytes = 0
         self._storing: deque[Future[WrittenPack]] = deque()
-        self._open = {kind: OpenPack() for kind in BlobKind}
+        self._open = [OpenPack() for _ in BlobKind]
         self._written: list[WrittenPack] = []
         self.added_bytes = 0
         self.added_blobs = 0
@@ -82,7 +83,7 @@ class PackWriter:
             self._settle_store()
         self._name_written()
         self._check_lock()
-        for pending in self._pending.values():
+        for pending in self._pending:
             pending.clear()
 
     def close(self) -> None:

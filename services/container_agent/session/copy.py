@@ -168,42 +168,36 @@ class Copying:
         self._word.close()
 
     def _file(self, directory: Directory, name: bytes) -> None:
-        content = self._content_of(directory, name, 0, None)
+        label = self._label(directory, name)
+        content = self._content_of(directory, name, label, 0, None)
         if content is not None:
             self._tally.files += 1
-            self._word.node(
-                file_node(
-                    name_text(self._label(directory, name)),
-                    content.status,
-                    content.size_bytes,
-                    content.attributes.field,
-                    content.ids,
-                )
-            )
+            status, attributes, size_bytes, ids, _ = content
+            self._word.node(file_node(name_text(label), status, size_bytes, attributes.field, ids))
 
     def _piece(self, directory: Directory, name: bytes) -> None:
         path = directory.below(name)
         first, last = self._walking.bounds(path)
-        content = self._content_of(directory, name, first, last)
+        label = self._label(directory, name)
+        content = self._content_of(directory, name, label, first, last)
         ends = {"first": not first, "last": last is None}
         if content is None:
             self._word.piece(lost_piece(name_of(path), **ends))
             return
         if not first:
             self._tally.files += 1
-        label = name_text(self._label(directory, name))
         attributes = content.attributes.field
-        node = file_node(label, content.status, content.size_bytes, attributes, ())
+        node = file_node(name_text(label), content.status, content.size_bytes, attributes, ())
         stamp = stamp_of(content.status)
         ids = tuple(content.ids)
         self._word.piece(Piece(name_of(path), node, stamp, content.size_bytes, ids, **ends))
 
     def _content_of(
-        self, directory: Directory, name: bytes, first: int, last: int | None
+        self, directory: Directory, name: bytes, label: bytes, first: int, last: int | None
     ) -> Content | None:
         """The content of a file, from the parent or as read; None when it could not be."""
         descriptor, content = directory.descriptor, None
-        known = self._parents[-1].get(self._label(directory, name))
+        known = self._parents[-1].get(label)
         try:
             if descriptor == CLOSED:
                 raise FileNotFoundError(errno.ENOENT, "its directory has vanished")

@@ -121,10 +121,13 @@ def read_attributes(place: int | str, names: list[str], follow: bool) -> Attribu
 
 def beginning(name: str, status: os.stat_result) -> str:
     """The fields that every node begins with; restic keeps the time of change as that of access."""
-    changed = time_text(status.st_mtime_ns)
+    mtime_ns, ctime_ns = status.st_mtime_ns, status.st_ctime_ns
+    changed = time_text(mtime_ns)
+    # Most files were never touched but when they were written.
+    touched = changed if ctime_ns == mtime_ns else time_text(ctime_ns)
     return (
         f'{{"name":{name},{type_and_mode(status.st_mode)}"mtime":"{changed}","atime":"{changed}",'
-        f'"ctime":"{time_text(status.st_ctime_ns)}",{owner(status.st_uid, status.st_gid)}'
+        f'"ctime":"{touched}",{owner(status.st_uid, status.st_gid)}'
         + (f'"inode":{status.st_ino},' if status.st_ino else "")
     )
 
