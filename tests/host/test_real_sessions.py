@@ -2,7 +2,7 @@
 
 import asyncio
 
-from container_agent.host.process_runtime import SESSION_COMMAND
+from container_agent.host.parent_program import SESSION_COMMAND
 from container_agent.repository.repository import Repository
 from container_agent.repository.stores import LocalStore
 from hosting import world

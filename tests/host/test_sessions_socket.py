@@ -1,6 +1,7 @@
 """The sessions' socket: who is let in, what one may say, how one that runs ahead is slowed."""
 
 import asyncio
+import os
 from contextlib import asynccontextmanager
 
 import pytest
@@ -146,6 +147,24 @@ async def test_t22_the_password_comes_with_the_work_once(tmp_path):
         start, then = await call.read(), await call.read()
         assert (start.start.password, start.start.work.session_id) == (b"secret", "s1")
         assert then.HasField("cancel")
+        call.cancel()
+
+
+async def test_what_is_said_while_the_key_is_awaited_comes_after_the_work(tmp_path):
+    (tmp_path / "keys").mkdir()
+    key = tmp_path / "keys" / ("0" * 64)
+    os.mkfifo(key)
+    async with host(tmp_path) as h:
+        call = await h.created("s1")
+        begun = work("s1", "ok:1")
+        begun.repository.location = str(tmp_path)
+        h.sessions.start(host_pb.StartSession(work=begun))
+        h.sessions.tell("s1", pb.RunResponse(drain=pb.SessionDrain()))
+        # Whoever reads the key is waited for, and finds nothing in it.
+        os.close(await asyncio.to_thread(os.open, key, os.O_WRONLY))
+        start, then = await call.read(), await call.read()
+        assert (start.start.work.session_id, start.start.master_key) == ("s1", b"")
+        assert then.HasField("drain")
         call.cancel()
 
 

@@ -16,7 +16,7 @@ from container_agent.session.link import Link, LinkBroken
 from container_agent.session.runner import NotCommitted, Runner, load_work
 from sluicegate.rpc.channel import connect
 from sluicegate.rpc.logs import set_up_logs
-from sluicegate.rpc.tracing import Tracing
+from sluicegate.rpc.tracing import Tracing, load_if_wanted
 
 # A walk keeps the directories of one path open, and paths may be deep.
 OPEN_FILES = 16384
@@ -52,6 +52,7 @@ def main() -> None:
     """Ends without waiting for the working thread: it may hang in a file system that is gone."""
     gc.set_threshold(NEW_OBJECTS)
     load_work()
+    load_if_wanted()
     birth = born()
     set_up_logs("container-agent-session")
     raise_open_files()

@@ -68,6 +68,20 @@ class _Unrecorded:
         pass
 
 
+def is_wanted() -> bool:
+    """Whether the usual OTEL_* variables ask for traces."""
+    disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return not disabled and any(os.environ.get(name) for name in ENDPOINTS)
+
+
+def load_if_wanted() -> None:
+    """Loads what traces take, for those who will be forked; begins nothing."""
+    if is_wanted():
+        import opentelemetry.exporter.otlp.proto.grpc.trace_exporter
+        import opentelemetry.instrumentation.grpc
+        import opentelemetry.sdk.trace.export  # noqa: F401
+
+
 class Tracing:
     """The traces of one service. Several may live in a process; nothing is global."""
 
@@ -78,8 +92,7 @@ class Tracing:
     @classmethod
     def from_environment(cls, service_name: str) -> "Tracing":
         """Exports by OTLP over gRPC where the usual OTEL_* variables say so."""
-        disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-        if disabled or not any(os.environ.get(name) for name in ENDPOINTS):
+        if not is_wanted():
             return cls()
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
