@@ -13,9 +13,12 @@ from sluicegate.cli.sizes import show_seconds, show_size
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.live import Live
 
 LINE_SECONDS = 5.0
 JSON_SECONDS = 1.0
+# What is over sooner is not worth loading what draws it.
+LIVE_SECONDS = 0.5
 BAR_WIDTH = 24
 
 
@@ -80,14 +83,11 @@ class LiveReporter:
     """Two lines at the bottom of a terminal, which are gone at the end."""
 
     def __init__(self, pace: Pace) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
         self._pace = pace
-        self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+        self._begin = time.monotonic() + LIVE_SECONDS
+        self._live: Live | None = None
 
     def __enter__(self) -> "LiveReporter":
-        self._live.start()
         return self
 
     def __exit__(
@@ -96,12 +96,26 @@ class LiveReporter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._live.stop()
+        if self._live is not None:
+            self._live.stop()
 
     def show(self, standing: Standing) -> None:
         """Shows it."""
-        figures = self._pace.figures(standing, time.monotonic())
-        self._live.update(_rendered(figures), refresh=True)
+        now = time.monotonic()
+        figures = self._pace.figures(standing, now)
+        if self._live is None and now >= self._begin:
+            self._live = _live()
+        if self._live is not None:
+            self._live.update(_rendered(figures), refresh=True)
+
+
+def _live() -> "Live":
+    from rich.console import Console
+    from rich.live import Live
+
+    live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+    live.start()
+    return live
 
 
 def first_line(figures: Figures) -> str:
