@@ -1,13 +1,17 @@
 """The parent: what has not changed is taken over and not read."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from backing import asset_node, back_up, crawled
+from container_agent.repository.blobs import BlobKind
 from container_agent.repository.repository import Repository
 from container_agent.repository.snapshots import Snapshot
+from container_agent.repository.times import format_second
+from container_agent.repository.trees import decode_tree
 from repositories import reopen
 from trees import make_tree, write_file
 
@@ -98,3 +102,34 @@ def test_the_parent_is_the_last_snapshot_of_the_same_path_and_host(
         repository.save_snapshot(Snapshot(later, own.tree, paths, hostname))
     _, parent = crawled(source, repository)
     assert parent == first.snapshot_id
+
+
+def test_a_parent_that_tells_times_of_another_zone_is_understood(
+    source: bytes, location: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = back_up(source, repository, backup_id="1")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "XYZ-5:30")
+        time.tzset()
+        format_second.cache_clear()
+        second = back_up(source, reopen(location), backup_id="2")
+    time.tzset()
+    format_second.cache_clear()
+    assert second.total("read_bytes") == 0
+    assert second.total("unchanged_files") == first.total("files")
+
+
+def test_a_mode_that_was_changed_is_told(
+    location: Path, repository: Repository, tmp_path: Path
+) -> None:
+    (tmp_path / "tree").mkdir()
+    file = tmp_path / "tree" / "file"
+    file.write_bytes(b"content")
+    back_up(bytes(tmp_path / "tree"), repository, backup_id="1")
+    file.chmod(0o600)
+    again = reopen(location)
+    second = back_up(bytes(tmp_path / "tree"), again, backup_id="2")
+    root = asset_node(again, second.snapshot_id, bytes(tmp_path / "tree"))
+    assert root.subtree is not None
+    (node,) = decode_tree(again.read_blob(BlobKind.TREE, root.subtree))
+    assert node.mode == 0o600

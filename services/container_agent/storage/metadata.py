@@ -136,14 +136,17 @@ def file_node(
     name: str, status: os.stat_result, size_bytes: int, attributes: str, content: Iterable[str]
 ) -> bytes:
     """The node of a regular file, with the ids of its blobs in hex."""
+    ids = '","'.join(content)
+    listed = f'["{ids}"]' if ids else "[]"
+    return f'{file_start(name, status, size_bytes)}{attributes}"content":{listed}}}'.encode()
+
+
+def file_start(name: str, status: os.stat_result, size_bytes: int) -> str:
+    """The node of a regular file as far as its status tells it."""
     links = status.st_nlink or 1
     device = f'"device_id":{status.st_dev},' if links > 1 else ""
     size = f'"size":{size_bytes},' if size_bytes else ""
-    ids = '","'.join(content)
-    listed = f'["{ids}"]' if ids else "[]"
-    return (
-        f'{beginning(name, status)}{device}{size}"links":{links},{attributes}"content":{listed}}}'
-    ).encode()
+    return f'{beginning(name, status)}{device}{size}"links":{links},'
 
 
 def directory_node(name: str, status: os.stat_result, attributes: str) -> bytes:
