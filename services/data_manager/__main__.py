@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from data_manager.core.options import QueuePolicy
 from data_manager.core.orchestrator import Orchestrator
 from data_manager.driver import Driver
 from data_manager.proxies import RemoteProxies
@@ -33,6 +34,7 @@ class Settings:
     proxy_manager: str
     database: Path
     reflection: bool = True
+    queue_policy: str = QueuePolicy.FAIR
 
 
 @asynccontextmanager
@@ -49,7 +51,8 @@ async def running(settings: Settings) -> AsyncIterator[list[str]]:
             task_group() as tasks,
         ):
             name = await store.data_manager_id(f"dm-{secrets.token_hex(6)}")
-            orchestrator = Orchestrator(name, random.random)
+            policy = QueuePolicy(settings.queue_policy)
+            orchestrator = Orchestrator(name, random.random, policy)
             spans = Spans(tracing)
             driver = Driver(orchestrator, store, RemoteProxies(channel, name), spans)
             deciding = tasks.create_task(driver.run(await store.unfinished()))
@@ -105,6 +108,12 @@ def data_manager(
             envvar="SLUICEGATE_DATABASE", help="The database; it is made when there is none."
         ),
     ] = Path("data-manager.db"),
+    queue_policy: Annotated[
+        QueuePolicy,
+        typer.Option(
+            envvar="SLUICEGATE_QUEUE_POLICY", help="Which asset gets the next free stream."
+        ),
+    ] = QueuePolicy.FAIR,
     reflection: Annotated[
         bool,
         typer.Option(envvar="SLUICEGATE_REFLECTION", help="Let clients list the services."),
@@ -113,7 +122,8 @@ def data_manager(
     """Serves the data manager until SIGTERM or SIGINT."""
     set_up_logs("data-manager")
     try:
-        asyncio.run(_serve(Settings(tuple(listen), proxy_manager, database, reflection)))
+        settings = Settings(tuple(listen), proxy_manager, database, reflection, queue_policy)
+        asyncio.run(_serve(settings))
     except (CannotListen, DatabaseUnusable) as error:
         typer.echo(f"data-manager: {error}", err=True)
         raise typer.Exit(1) from error

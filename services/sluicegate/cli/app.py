@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from sluicegate.cli.choices import Choices
 from sluicegate.cli.failures import ExitCode, say, told
 from sluicegate.cli.sizes import parse_size, show_size
 
@@ -15,9 +16,30 @@ SLICE_BYTES_MOST = 1 << 40
 
 
 class Method(StrEnum):
-    """How sessions are made of slices."""
+    """How slices become sessions."""
 
+    AUTO = "auto"
     BATCH = "batch"
+    PER_SLICE = "per-slice"
+    CONTINUOUS = "continuous"
+
+
+class Order(StrEnum):
+    """Which slice is next."""
+
+    IN_ORDER = "in-order"
+    LONGEST_FIRST = "longest-first"
+
+
+class QueuePolicy(StrEnum):
+    """Which asset's queue is next."""
+
+    FAIR = "fair"
+    RANDOM = "random"
+    MOST_REMAINING = "most-remaining"
+    LEAST_REMAINING = "least-remaining"
+    PRIORITY = "priority"
+    FIRST_COME = "first-come"
 
 
 def _slice_bytes(text: str | int) -> int:
@@ -108,20 +130,41 @@ def backup(
     path: Annotated[str, typer.Argument(metavar="PATH", help="A directory or a file.")],
     repo: Repo,
     password_file: PasswordFile = None,
-    method: Annotated[Method, typer.Option(help="How sessions are made.")] = Method.BATCH,
+    method: Annotated[
+        Method | None,
+        typer.Option(
+            help="How slices become sessions.",
+            show_default="batch with --slices-per-session, else auto",
+        ),
+    ] = None,
     streams: Streams = 4,
     slices_per_session: Annotated[
-        int, typer.Option(metavar="N", min=1, max=1000, help="Slices that a session gets at most.")
-    ] = 8,
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=1000,
+            help="Slices that a session has at most.",
+            show_default="8",
+        ),
+    ] = None,
     slice_bytes: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="SIZE",
             parser=_slice_bytes,
-            show_default="256MiB",
+            show_default="128MiB",
             help="Bytes a slice holds at most.",
         ),
-    ] = 256 << 20,
+    ] = None,
+    order: Annotated[Order, typer.Option(help="Which slice is next.")] = Order.IN_ORDER,
+    priority: Annotated[
+        int,
+        typer.Option(min=-1000, max=1000, help="More is sooner, where the policy is priority."),
+    ] = 0,
+    weight: Annotated[
+        int, typer.Option(min=1, max=1000, help="The share beside others, where that is fair.")
+    ] = 1,
     as_json: Json = False,
     server: Server = None,
 ) -> None:
@@ -131,9 +174,15 @@ def backup(
     commands.backup(
         path,
         repo,
-        streams=streams,
-        slices_per_session=slices_per_session,
-        slice_bytes=slice_bytes,
+        Choices(
+            method=method or "",
+            streams=streams,
+            slices_per_session=slices_per_session or 0,
+            slice_bytes=slice_bytes or 0,
+            order=order,
+            priority=priority,
+            weight=weight,
+        ),
         server=server,
         password_file=password_file,
         as_json=as_json,
@@ -217,9 +266,16 @@ def up(
     sessions: Annotated[
         int, typer.Option(metavar="N", min=1, max=1000, help="Sessions that this host takes.")
     ] = 4,
+    queue_policy: Annotated[
+        QueuePolicy,
+        typer.Option(
+            envvar="SLUICEGATE_QUEUE_POLICY", help="Which asset gets the next free stream."
+        ),
+    ] = QueuePolicy.FAIR,
     password_file: PasswordFile = None,
 ) -> None:
     """Run the three services in the foreground, for other clients."""
     from sluicegate.cli import up as services
 
-    services.up(data_manager, proxy_manager, state, sessions, password_file)
+    policy = queue_policy.replace("-", "_")
+    services.up(data_manager, proxy_manager, state, sessions, policy, password_file)

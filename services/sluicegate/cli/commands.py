@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+from sluicegate.cli.choices import Choices
 from sluicegate.cli.failures import UsageError
 from sluicegate.cli.places import absolute, asset_path, repository_location, where
 
@@ -16,10 +17,8 @@ SNAPSHOT = re.compile(r"latest|[0-9a-f]{4,64}")
 def backup(
     path: str,
     repo: str,
+    choices: Choices,
     *,
-    streams: int,
-    slices_per_session: int,
-    slice_bytes: int,
     server: str | None,
     password_file: Path | None,
     as_json: bool,
@@ -27,11 +26,10 @@ def backup(
     """Backs up one path."""
     location = repository_location(repo, server)
     asset = asset_path(path, server)
-    place = where(server, streams, location, password_file)
+    place = where(server, choices.streams, location, password_file)
     from sluicegate.cli import runs
 
-    options = runs.batch(streams, slices_per_session, slice_bytes)
-    runs.backup(place, location, asset, options, as_json=as_json)
+    runs.backup(place, location, asset, runs.options(choices), as_json=as_json)
 
 
 def restore(

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
+from sluicegate.cli.choices import Choices
 from sluicegate.cli.client import BackupRun, RestoreRun, Run, Standing, VerifyRun
 from sluicegate.cli.conduct import Conductor
 from sluicegate.cli.failures import ExitCode, say
@@ -23,13 +24,16 @@ from sluicegate.v1 import slice_pb2
 Place = AbstractAsyncContextManager[str]
 
 
-def batch(streams: int, slices_per_session: int, slice_bytes: int) -> pb.BackupOptions:
-    """How a backup by the batch method is made."""
+def options(choices: Choices) -> pb.BackupOptions:
+    """A user's choices as the data manager takes them."""
     return pb.BackupOptions(
-        method=pb.METHOD_BATCH,
-        streams=streams,
-        slices_per_session=slices_per_session,
-        slice_bytes=slice_bytes,
+        method=pb.Method.Value(_name("METHOD", choices.method)),
+        streams=choices.streams,
+        slices_per_session=choices.slices_per_session,
+        slice_bytes=choices.slice_bytes,
+        order=pb.SliceOrder.Value(_name("SLICE_ORDER", choices.order)),
+        priority=choices.priority,
+        weight=choices.weight,
     )
 
 
@@ -55,6 +59,11 @@ def restore(
 def verify(place: Place, location: str, snapshot: str, *, as_json: bool) -> None:
     """Reads a repository back; with a snapshot, only what that refers to."""
     _conduct(VerifyRun(_new_id(), location, snapshot), place, verify_lines, as_json=as_json)
+
+
+def _name(prefix: str, word: str) -> str:
+    """A word of the command line as the contract has it; empty is left open."""
+    return f"{prefix}_{word.upper().replace('-', '_') or 'UNSPECIFIED'}"
 
 
 def _conduct(

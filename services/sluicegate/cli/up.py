@@ -21,17 +21,23 @@ def up(
     proxy_address: str,
     state: Path | None,
     sessions: int,
+    policy: str,
     password_file: Path | None,
 ) -> None:
     """Serves until SIGTERM or SIGINT. Runs that are not over go on when it is started again."""
     password = find_password(password_file)
     database = _state_directory(state) / "data-manager.db"
     set_up_logs("sluicegate")
-    asyncio.run(_serve(data_address, proxy_address, database, sessions, password))
+    asyncio.run(_serve(data_address, proxy_address, database, sessions, policy, password))
 
 
 async def _serve(
-    data_address: str, proxy_address: str, database: Path, sessions: int, password: bytes
+    data_address: str,
+    proxy_address: str,
+    database: Path,
+    sessions: int,
+    policy: str,
+    password: bytes,
 ) -> None:
     # Before the lines that tell others that it runs, since they may then tell it to end.
     signalled = asyncio.create_task(until_signalled())
@@ -40,15 +46,18 @@ async def _serve(
         [proxies] = await stack.enter_async_context(
             proxy_manager.running(proxy_manager.Settings((proxy_address,)))
         )
+        [data] = await stack.enter_async_context(
+            data_manager.running(
+                data_manager.Settings((data_address,), proxies, database, queue_policy=policy)
+            )
+        )
+        # The host leaves first: what its sessions say last is still committed.
         await stack.enter_async_context(
             container_agent.running(
                 container_agent.Settings(
                     proxies, host_name(), sessions, home / "host", lambda: password
                 )
             )
-        )
-        [data] = await stack.enter_async_context(
-            data_manager.running(data_manager.Settings((data_address,), proxies, database))
         )
         print(f"data manager   {data}\nproxy manager  {proxies}", flush=True)
         await signalled

@@ -1,0 +1,16 @@
+"""How a backup is to be done, as its user chose; what is empty or 0 is left to the data manager."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The options of `sluicegate backup` that the data manager decides by."""
+
+    method: str
+    streams: int
+    slices_per_session: int
+    slice_bytes: int
+    order: str
+    priority: int
+    weight: int
