@@ -62,7 +62,6 @@ class Ciphers(threading.local):
     def __init__(self, key: MasterKey) -> None:
         counter = Cipher(algorithms.AES(key.encrypt), modes.CTR(bytes(IV_BYTES))).encryptor()
         self.restart, self.stream = counter.reset_nonce, counter.update
-        self.stream_into = counter.update_into
         # One block a time, so each use of the electronic code book stands alone.
         self.nonce = Cipher(algorithms.AES(key.k), modes.ECB()).encryptor().update
 
@@ -90,10 +89,8 @@ class Sealer:
 
     def check(self, sealed: bytes | memoryview) -> None:
         """RepositoryDamaged when a bit is not as it was sealed."""
-        if len(sealed) < OVERHEAD_BYTES:
-            raise RepositoryDamaged("A sealed byte string is too short.")
-        view = memoryview(sealed)
-        key = self._r + self._ciphers.nonce(bytes(view[:IV_BYTES]))
+        view = whole(sealed)
+        key = self._r + self._ciphers.nonce(view[:IV_BYTES])
         try:
             Poly1305.verify_tag(key, view[IV_BYTES:-TAG_BYTES], bytes(view[-TAG_BYTES:]))
         except InvalidSignature:
@@ -102,6 +99,13 @@ class Sealer:
     def decrypt(self, sealed: bytes | memoryview) -> bytes:
         """The plain bytes of what was checked, or has a hash that will tell: anybody who can write
         on backup storage can change what comes out, bit by bit."""
-        view, ciphers = memoryview(sealed), self._ciphers
+        view, ciphers = whole(sealed), self._ciphers
         ciphers.restart(bytes(view[:IV_BYTES]))
         return ciphers.stream(view[IV_BYTES:-TAG_BYTES])
+
+
+def whole(sealed: bytes | memoryview) -> memoryview:
+    """What may be a sealed byte string; RepositoryDamaged when it is too short for one."""
+    if len(sealed) < OVERHEAD_BYTES:
+        raise RepositoryDamaged("A sealed byte string is too short.")
+    return memoryview(sealed)

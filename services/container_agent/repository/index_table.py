@@ -46,7 +46,12 @@ class Table:
     def find(self, key: bytes) -> Place | None:
         """Where a blob lies, or None."""
         bucket = (key[0] << 8 | key[1]) >> self._shift
-        at = self._search(key, self._starts[bucket], self._starts[bucket + 1])
+        starts = self._starts
+        at = self.rows.find(key, starts[bucket], starts[bucket + 1])
+        if at < 0:
+            return None
+        if at % ROW_BYTES:
+            at = self._search(key, at + 1, starts[bucket + 1])
         return None if at < 0 else self._place(at)
 
     def find_all(self, key: bytes) -> list[Place]:

@@ -36,23 +36,20 @@ class BlobReader:
     def read_blob(self, kind: BlobKind, blob_id: bytes) -> bytes:
         """A blob, authentic and of the right hash. BlobMissing, RepositoryDamaged."""
         place = self._index.find(kind, blob_id)
-        if place is not None and place.length <= SMALL_BYTES:
-            try:
-                return open_blob(
-                    self._sealer, blob_id, self._sealed(place), place.uncompressed_length
-                )
-            except (BlobMissing, RepositoryDamaged):
-                # It may be whole in another pack; if not, that says so.
-                self._pack = b""
-        return self._read_blob(kind, blob_id)
-
-    def _sealed(self, place: Place) -> memoryview:
-        """The bytes of a blob in its pack."""
-        at = place.offset - self._start
-        if place.pack_id != self._pack or not 0 <= at <= len(self._window) - place.length:
-            self._move_window(place, at)
-            at = 0
-        return self._window[at : at + place.length]
+        if place is None or place.length > SMALL_BYTES:
+            return self._read_blob(kind, blob_id)
+        pack, offset, length, uncompressed_length = place
+        try:
+            at = offset - self._start
+            if pack != self._pack or not 0 <= at <= len(self._window) - length:
+                self._move_window(place, at)
+                at = 0
+            sealed = self._window[at : at + length]
+            return open_blob(self._sealer, blob_id, sealed, uncompressed_length)
+        except (BlobMissing, RepositoryDamaged):
+            # It may be whole in another pack; if not, that says so.
+            self._pack = b""
+            return self._read_blob(kind, blob_id)
 
     def _move_window(self, place: Place, at: int) -> None:
         near = place.pack_id == self._pack and 0 <= at <= len(self._window) + GAP_BYTES
