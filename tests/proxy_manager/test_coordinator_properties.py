@@ -3,7 +3,7 @@ and when all is well again every session that was initiated has ended."""
 
 from collections import Counter, deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from proxy_manager.core import effects as do
 from proxy_manager.core import events as ev
 from proxy_manager.core.coordinator import Coordinator
+from proxy_manager.core.invariants import check
 from proxy_manager.core.model import (
     Granted,
     HostedSession,
@@ -20,10 +21,13 @@ from proxy_manager.core.model import (
     SessionLost,
     Times,
 )
-from proxy_manager.core.rules import Rules
+from proxy_manager.core.rules import Policy, Rules, Threshold
 
 TIMES = Times()
-RULES = Rules()
+RULES = Rules(
+    cpu=Threshold(high=0.8, low=0.5), session_cpu=0.2, smoothing_seconds=1.0, delay_seconds=None
+)
+DELAYED = replace(RULES, policy=Policy.PACK, delay_seconds=5.0)
 LIMITS = {"a": 2, "b": 3}
 HOSTS = st.sampled_from(sorted(LIMITS))
 SESSIONS = st.sampled_from([f"s{n}" for n in range(8)])
@@ -52,10 +56,12 @@ class ModelHost:
 
 
 class World(RuleBasedStateMachine):
+    placement = RULES
+
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.core = Coordinator(self.now, TIMES)
+        self.core = Coordinator(self.now, TIMES, self.placement)
         self.hosts = {name: ModelHost(name) for name in LIMITS}
         self.awaited: Counter[str] = Counter()
         self.granted: set[str] = set()
@@ -194,6 +200,38 @@ class World(RuleBasedStateMachine):
             if container.dying:
                 self.end(host, session_id)
 
+    @rule(name=HOSTS)
+    def a_session_dies(self, name):
+        host = self.hosts[name]
+        for session_id, container in host.containers.items():
+            if container.started and not container.gone:
+                self.end(host, session_id, lost=True)
+                return
+
+    @rule(name=HOSTS)
+    def a_session_cannot_start(self, name):
+        host = self.hosts[name]
+        for session_id, container in list(host.containers.items()):
+            if not container.started and not container.gone:
+                del host.containers[session_id]
+                self.hear(host, ev.SessionStartFailed(name, host.attachment, session_id, "broken"))
+                return
+
+    @rule(name=HOSTS, cpu=st.sampled_from([0.0, 0.4, 0.6, 1.0]))
+    def measure_load(self, name, cpu):
+        host = self.hosts[name]
+        self.hear(host, ev.HostLoaded(name, host.attachment, cpu, 0.0))
+
+    # -- the operator
+
+    @rule(name=HOSTS, sessions_max=st.sampled_from([0, 1, 5]))
+    def limit(self, name, sessions_max):
+        self.submit(ev.HostLimitAsked(name, sessions_max))
+
+    @rule(name=HOSTS, draining=st.booleans())
+    def drain_or_resume(self, name, draining):
+        self.submit(ev.HostDrainAsked(name) if draining else ev.HostResumeAsked(name))
+
     @rule(seconds=st.sampled_from([0.1, 1.0, 14.0, 16.0, 31.0]))
     def time_passes(self, seconds):
         self.now += seconds
@@ -202,9 +240,12 @@ class World(RuleBasedStateMachine):
     @invariant()
     def s3_no_host_has_more_containers_than_its_limit(self):
         for name, host in self.hosts.items():
-            assert sum(not c.gone for c in host.containers.values()) <= LIMITS[name]
+            assert sum(not c.gone for c in host.containers.values()) <= max(5, LIMITS[name])
         for told in self.core.capacity(self.now).hosts:
-            assert told.running + told.held + told.ending <= told.sessions_max
+            places = told.running + told.held + told.ending
+            assert told.free <= max(0, told.sessions_max - places)
+            assert told.free == 0 or told.closed is None
+        check(self.core._state)
 
     def teardown(self):
         """All heals: then every reservation is answered, every session has ended."""
@@ -232,10 +273,13 @@ class World(RuleBasedStateMachine):
         assert not any(host.containers for host in self.hosts.values())
 
     def probes_succeed(self):
-        """Hosts in quarantine are let back by sessions that end well."""
+        """Loads fall, operators resume; and sessions that end well let hosts out of quarantine."""
         self.now += RULES.quarantine_seconds_max
         for name in LIMITS:
             self.attach(name)
+            self.limit(name, 0)
+            self.measure_load(name, 0.0)
+            self.drain_or_resume(name, False)
         self.use_new_names()
         self.reserve([f"s{n}" for n in range(sum(LIMITS.values()))])
         for name in LIMITS:
@@ -247,8 +291,10 @@ class World(RuleBasedStateMachine):
             for session_id in list(host.containers):
                 self.end(host, session_id)
         self.receive(commit=True)
+        self.now += TIMES.lease_seconds - 1
         for name in LIMITS:
             self.obey_all(name)
+            self.measure_load(name, 0.0)
 
     def agree(self):
         """Once orders were obeyed, what is believed is what is: none waits, none runs unwanted."""
@@ -295,20 +341,26 @@ class World(RuleBasedStateMachine):
                     container.acknowledged = max(container.acknowledged, number)
                     self.drop_if_done(host, session_id)
 
-    def end(self, host, session_id):
+    def end(self, host, session_id, lost=False):
         container = host.containers.get(session_id)
         if container is None or container.gone:
             return
         container.gone = True
         if container.started:
             container.said += 1
-            self.relay(host, session_id, container, [container.said])
+            self.relay(host, session_id, container, [container.said], lost)
         self.hear(host, ev.SessionGone(host.name, host.attachment, session_id))
         self.drop_if_done(host, session_id)
 
-    def relay(self, host, session_id, container, numbers):
+    def relay(self, host, session_id, container, numbers, lost=False):
         outcomes = tuple(
-            Outcome(session_id, n, n, ends_session=container.gone and n == container.said)
+            Outcome(
+                session_id,
+                n,
+                n,
+                ends_session=container.gone and n == container.said,
+                loses_session=lost,
+            )
             for n in numbers
         )
         if outcomes:
@@ -320,7 +372,15 @@ class World(RuleBasedStateMachine):
             del host.containers[session_id]
 
 
+class DelayedWorld(World):
+    """Hosts are filled one before the next, and take one session a delay when over."""
+
+    placement = DELAYED
+
+
 TestWorld = World.TestCase
+TestDelayedWorld = DelayedWorld.TestCase
+TestDelayedWorld.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
 TestWorld.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
 
 
