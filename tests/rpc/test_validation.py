@@ -4,6 +4,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
+from sluicegate.rpc import validation
 from sluicegate.rpc.refusals import DETAILS_KEY, InvalidMessage, Reason, understanding
 from sluicegate.v1 import proxy_manager_service_pb2 as pb
 
@@ -47,3 +48,13 @@ async def test_each_message_of_a_stream_is_looked_at(service):
         await call.read()
     assert [path for path, _ in caught.value.fields] == ["event"]
     assert service.proxies.seen == ["hello"]
+
+
+def test_much_is_left_to_protovalidate_and_refused_all_the_same(monkeypatch):
+    monkeypatch.setattr(validation, "_plainly", validation._Plainly())
+    long = pb.ReserveRequest(data_manager_id="dm", session_ids=[f"s{n:099}" for n in range(500)])
+    while validation._plainly.passes(long):
+        validation.check(long)
+    validation.check(long)
+    with pytest.raises(InvalidMessage):
+        validation.check(pb.DrainRequest(session_id=TOO_LONG))

@@ -36,7 +36,14 @@ RULES: dict[str, Callable[[Any], Test]] = {
 def plainly_valid(message: Message) -> bool:
     """True only when protovalidate would find nothing to say. False says nothing: the message may
     be invalid, or under a rule that is not known here."""
-    return all(test(message) for test in _message_tests(message.DESCRIPTOR))
+    return _passes(message, _message_tests(message.DESCRIPTOR))
+
+
+def _passes(value: Any, tests: tuple[Test, ...]) -> bool:  # noqa: ANN401
+    for test in tests:  # noqa: SIM110  # a generator would take half as long again
+        if not test(value):
+            return False
+    return True
 
 
 @cache
@@ -67,14 +74,13 @@ def _field_tests(field: FieldDescriptor) -> Iterator[Test]:
         if rules.required:
             yield lambda message: bool(getattr(message, name))
         if tests:
-            yield lambda message: all(test(getattr(message, name)) for test in tests)
+            yield lambda message: _passes(getattr(message, name), tests)
         return
 
     def if_present(message: Any) -> bool:  # noqa: ANN401
         if not message.HasField(name):
             return not rules.required
-        value = getattr(message, name)
-        return all(test(value) for test in tests)
+        return _passes(getattr(message, name), tests)
 
     if tests or rules.required:
         yield if_present
@@ -85,7 +91,7 @@ def _many(field: FieldDescriptor, rules: Any) -> tuple[Test, ...]:  # noqa: ANN4
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         return (_unknown,)
     of_each = _one(field, rules.repeated.items)
-    each = (lambda values: all(test(value) for value in values for test in of_each),)
+    each = (lambda values: all(_passes(value, of_each) for value in values),)
     return (*_of_kind(field, rules, leaving="items"), *(each if of_each else ()))
 
 
