@@ -381,7 +381,7 @@ class DelayedWorld(World):
 TestWorld = World.TestCase
 TestDelayedWorld = DelayedWorld.TestCase
 TestDelayedWorld.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
-TestWorld.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+TestWorld.settings = settings(max_examples=120, stateful_step_count=50, deadline=None)
 
 
 def test_the_body_of_a_lost_end_says_what_happened():

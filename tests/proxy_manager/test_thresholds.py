@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placing import Scene
@@ -125,6 +125,7 @@ def test_f26_a_host_that_was_over_rests_before_it_takes_sessions_again():
     assert scene.closed("a") is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.5, 0.8), min_size=1), st.booleans())
 def test_hysteresis_does_not_flap_whatever_the_load_does_between_the_thresholds_R82(loads, over):
     load = Load(CPU)
@@ -135,6 +136,7 @@ def test_hysteresis_does_not_flap_whatever_the_load_does_between_the_thresholds_
             assert load.over is over
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0.1, 5)), min_size=1))
 def test_f26_a_load_that_jumps_closes_a_host_at_most_once_in_its_rest(loads):
     load = Load(Rules(cpu=Threshold(0.8, 0.5), smoothing_seconds=1.0, rest_seconds=30))
@@ -148,6 +150,7 @@ def test_f26_a_load_that_jumps_closes_a_host_at_most_once_in_its_rest(loads):
     assert all(later - earlier >= 30 for earlier, later in pairwise(closings))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1), st.floats(0.1, 0.99))
 def test_no_number_of_sessions_takes_a_host_over_by_what_is_assumed_R98(loads, high):
     rules = Rules(cpu=Threshold(high, high / 2), session_cpu=0.05)
