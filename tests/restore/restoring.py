@@ -139,6 +139,14 @@ class Forged:
         node |= {"mtime": zero, "atime": zero, "ctime": zero} | fields
         return self._save(self._put(BlobKind.TREE, json.dumps({"nodes": [node]}).encode()))
 
+    def raw(self, blob: bytes) -> Repository:
+        """A snapshot with a tree of any bytes."""
+        return self._save(self._put(BlobKind.TREE, blob))
+
+    def above(self, name: bytes, blob: bytes) -> Node:
+        """A directory with a tree of any bytes."""
+        return Node(name, "dir", 0o755 | 1 << 31, subtree=self._put(BlobKind.TREE, blob))
+
     def _tree(self, nodes: Iterable[Node]) -> bytes:
         return self._put(BlobKind.TREE, encode_tree(nodes))
 

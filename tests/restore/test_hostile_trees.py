@@ -227,6 +227,26 @@ def test_an_entry_that_is_none_is_damage_or_listed_and_no_fault_of_ours(
         assert "\n" not in str(damage)
 
 
+@pytest.mark.parametrize(
+    "blob",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"nodes":[5]}',
+        b'{"nodes":[{"name":"\xff","type":"file","links":2}]}',
+        b'{"nodes":[{"name":"a","type":"\xff"}]}',
+        b'{"more":' + b"[" * 100_000,
+    ],
+)
+def test_a_tree_that_is_none_is_damage(forged, target, outside, blob):
+    for repository in (forged.raw(blob), forged.snapshot(forged.above(b"d", blob))):
+        with pytest.raises(RepositoryDamaged, match="is no tree"):
+            cuts_of(repository, plan_for(target))
+        with pytest.raises(RepositoryDamaged, match="is no tree"):
+            finish(repository, plan_for(target))
+
+
 def random_nodes(forged: Forged, rng: random.Random, outside: Path, depth: int) -> list[Node]:
     """A directory of what is hardest: few names that meet again, links out, links between."""
     nodes = []

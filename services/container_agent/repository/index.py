@@ -131,7 +131,7 @@ def add_document(builder: TableBuilder, document: bytes) -> None:
         for pack in _index_files.decode(document).packs or ():
             (pack_id,) = ids_of([pack.id])
             builder.add_rows(rows_of(pack.blobs, builder.number_of(pack_id)))
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise RepositoryDamaged(f"An index file is damaged: {error!r}.") from error
 
 

@@ -19,6 +19,7 @@ from container_agent.storage.write_metadata import Metadata
 from sluicegate.rpc.text import printable
 
 FORBIDDEN = frozenset((b"", b".", b".."))
+NOT_TREES = (msgspec.MsgspecError, ValueError, RecursionError)
 PERMISSIONS = 0o777
 # Go keeps these apart from the permissions.
 SPECIAL_BITS = ((1 << 23, stat.S_ISUID), (1 << 22, stat.S_ISGID), (1 << 20, stat.S_ISVTX))
@@ -155,7 +156,7 @@ def small_files_alone(blob: bytes, range_bytes: int) -> bool:
     """True for a tree of nothing but files of one name and no larger than the range size."""
     try:
         nodes = _glimpses.decode(blob).nodes or ()
-    except msgspec.MsgspecError:
+    except NOT_TREES:
         return False
     for node in nodes:
         if node.type != "file" or node.links > 1 or node.size > range_bytes:
@@ -201,7 +202,7 @@ def read_tree(
     try:
         nodes = _trees.decode(blob).nodes or []
         names = [unquote(told.name) for told in nodes]
-    except (msgspec.MsgspecError, ValueError) as error:
+    except NOT_TREES as error:
         raise RepositoryDamaged(f"The tree {tree_id.hex()[:16]} is no tree.") from error
     check_names(names, tree_id)
     entries = list(map(Entry, names, nodes))
