@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from commands import BIN, environment
@@ -29,21 +30,56 @@ def service(name: str, *arguments: object, env: Mapping[str, str]) -> Iterator[s
 
 
 @contextmanager
+def host(
+    directory: Path, name: str, proxies: str, sessions: int, env: Mapping[str, str]
+) -> Iterator[None]:
+    """A proxy host that is attached."""
+    with service(
+        "container-agent", "--proxy-manager", proxies, "--host-name", name,
+        "--sessions-max", sessions, "--run-directory", directory / name, env=env,
+    ):  # fmt: skip
+        yield
+
+
+@contextmanager
 def apart(directory: Path, streams: int, env: Mapping[str, str] | None = None) -> Iterator[str]:
     """The three services as they are deployed, over TCP; yields the data manager's address."""
+    with spread(directory, {"host-a": streams}, env) as deployed:
+        yield deployed.data
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """Where the services of a deployment are, and a stack on which more hosts may be entered."""
+
+    directory: Path
+    data: str
+    proxies: str
+    env: Mapping[str, str]
+    stack: ExitStack
+
+    def add_host(self, name: str, sessions: int) -> None:
+        """One more proxy host, attached when this returns."""
+        self.stack.enter_context(host(self.directory, name, self.proxies, sessions, self.env))
+
+
+@contextmanager
+def spread(
+    directory: Path, hosts: Mapping[str, int], env: Mapping[str, str] | None = None
+) -> Iterator[Deployed]:
+    """The services over TCP, with several proxy hosts of so many sessions each."""
     env = dict(env or {})
     with ExitStack() as stack:
         enter = stack.enter_context
         proxies = enter(service("proxy-manager", "--listen", "127.0.0.1:0", env=env))
-        enter(
-            service(
-                "container-agent", "--proxy-manager", proxies, "--host-name", "host-a",
-                "--sessions-max", streams, "--run-directory", directory / "run", env=env,
-            )
-        )  # fmt: skip
-        yield enter(
+        data = enter(
             service(
                 "data-manager", "--listen", "127.0.0.1:0", "--proxy-manager", proxies,
                 "--database", directory / "data-manager.db", env=env,
             )
         )  # fmt: skip
+        # Hosts leave before the data manager, so that what their sessions say last is committed.
+        deployed = Deployed(directory, data, proxies, env, enter(ExitStack()))
+        for name, sessions in hosts.items():
+            deployed.add_host(name, sessions)
+        yield deployed

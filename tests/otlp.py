@@ -20,6 +20,8 @@ class Seen:
     span_id: str
     parent_id: str
     failed: bool
+    start_time_ns: int
+    end_time_ns: int
 
 
 @dataclass
@@ -47,6 +49,8 @@ class Receiver(trace_service_pb2_grpc.TraceServiceServicer):
                             span.span_id.hex(),
                             span.parent_span_id.hex(),
                             span.status.code == 2,
+                            span.start_time_unix_nano,
+                            span.end_time_unix_nano,
                         )
                         for span in scope.spans
                     ]

@@ -62,7 +62,26 @@ async def test_a_backup_is_asked_for_as_the_options_say(data_manager):
     assert request.asset_id == asset.asset.asset_id
     assert request.repository.location == "/r"
     assert request.options == pb.BackupOptions(
-        method=pb.METHOD_BATCH, streams=7, slices_per_session=2, slice_bytes=1 << 20
+        streams=7,
+        slices_per_session=2,
+        slice_bytes=1 << 20,
+        order=pb.SLICE_ORDER_IN_ORDER,
+        weight=1,
+    )
+
+
+async def test_a_backup_is_asked_for_by_the_method_and_order_of_the_options(data_manager):
+    data_manager.runs.will_show(DONE)
+    options = ["--method", "per-slice", "--order", "longest-first", "--priority", -2, "--weight", 3]
+    code, _, said = await run(*backup(data_manager, *options))
+    assert (code, said) == (0, "")
+    _, request = data_manager.runs.asked
+    assert request.options == pb.BackupOptions(
+        method=pb.METHOD_PER_SLICE,
+        streams=4,
+        order=pb.SLICE_ORDER_LONGEST_FIRST,
+        priority=-2,
+        weight=3,
     )
 
 
