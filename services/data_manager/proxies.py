@@ -27,7 +27,9 @@ RESERVE_SECONDS = 28.0
 TELL_SECONDS = 10.0
 RECONNECT_SECONDS = 0.5
 FEED_BYTES = 512 << 10
-FOODS_MAX = 500
+FOOD_BYTES = 110
+FOODS_MAX = 1_000
+SLICES_MAX = 1_000
 
 
 class RemoteProxies:
@@ -187,13 +189,15 @@ def _feed_requests(foods: Mapping[str, Sequence[Assignment]]) -> Iterator[pb.Fee
     """As few requests as carry all, each well under the size that a message may have."""
     request, size = pb.FeedRequest(), 0
     for session_id, assignments in foods.items():
+        food: session_pb2.SessionFood | None = None
         for assignment in assignments:
-            food = session_pb2.SessionFood(
-                session_id=session_id, slices=[slice_message(assignment)]
-            )
-            size += food.ByteSize()
+            slice_ = slice_message(assignment)
+            size += slice_.ByteSize() + FOOD_BYTES
             if request.foods and (size > FEED_BYTES or len(request.foods) >= FOODS_MAX):
                 yield request
-                request, size = pb.FeedRequest(), food.ByteSize()
-            request.foods.append(food)
-    yield request
+                request, size, food = pb.FeedRequest(), slice_.ByteSize(), None
+            if food is None or len(food.slices) >= SLICES_MAX:
+                food = request.foods.add(session_id=session_id)
+            food.slices.append(slice_)
+    if request.foods:
+        yield request

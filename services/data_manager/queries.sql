@@ -100,8 +100,13 @@ WHERE NOT over GROUP BY run_id, slices.state;
 
 -- name: live_turns
 -- What is put back comes after all that wait.
-SELECT run_id, max(turn) AS turn FROM runs JOIN slices USING (run_id)
-WHERE NOT over AND slices.state = 'queued' GROUP BY run_id;
+SELECT run_id, turn FROM (
+  SELECT run_id, (
+    SELECT turn FROM slices WHERE slices.run_id = runs.run_id AND state = 'queued'
+    ORDER BY turn DESC, number DESC LIMIT 1
+  ) AS turn
+  FROM runs WHERE NOT over
+) WHERE turn IS NOT NULL;
 
 -- name: live_sessions
 SELECT * FROM sessions ORDER BY session_id;

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from data_manager.core.model import Options, Request, RunKind, Standing
+from data_manager.core.model import Request, RunKind, Standing
+from data_manager.core.options import Options
 from data_manager.core.orchestrator import Orchestrator
-from data_manager.driver import Driver, Proxies
+from data_manager.driver import Driver
+from data_manager.ports import Proxies
 from data_manager.spans import Spans
 from data_manager.store import opened
 from sluicegate.rpc.tasks import beside
@@ -33,9 +35,11 @@ async def over(driver: Driver, run_id: str) -> Standing:
     return last
 
 
-def backup_of(asset_id: str = "asset", **options: int) -> Request:
+def backup_of(asset_id: str = "asset", storage: str = "", **options: object) -> Request:
     source = b"/" + asset_id.encode()
-    return Request(RunKind.BACKUP, "/repo", asset_id, source, options=Options(**options))
+    return Request(
+        RunKind.BACKUP, "/repo", asset_id, source, storage=storage, options=Options(**options)
+    )
 
 
 @asynccontextmanager

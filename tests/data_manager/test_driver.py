@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,12 @@ from data_manager.core.model import Counts, Request, Run, RunKind, RunState, Sli
 from data_manager.core.orchestrator import Orchestrator
 from data_manager.driver import Driver
 from data_manager.spans import Spans
-from fakes import FakeLedger, FakeProxies, finished_at_once
+from fakes import FakeDatabase, FakeProxies, finished_at_once, silent
 from sluicegate.rpc.refusals import Reason, Refusal
 from sluicegate.rpc.tasks import beside
 from sluicegate.rpc.tracing import Tracing
 
-NOTHING = events.Restarted((), (), (), ())
+NOTHING = events.Restarted((), (), (), (), {}, {})
 
 
 async def test_r3_a_backup_from_request_to_repository_snapshot(tmp_path: Path, tools):
@@ -52,37 +53,37 @@ async def test_r22_several_assets_side_by_side(tmp_path: Path, tools):
 
 
 async def test_nothing_is_said_before_it_is_committed(tools):
-    ledger, proxies = FakeLedger(), FakeProxies()
-    driver = Driver(Orchestrator("dm", lambda: 0.1), ledger, proxies, Spans(Tracing()))
+    database, proxies = FakeDatabase(), FakeProxies()
+    driver = Driver(Orchestrator("dm", lambda: 0.1), database, proxies, Spans(Tracing()))
     async with beside(driver.run(NOTHING)):
-        ledger.open.clear()
+        database.open.clear()
         begun = asyncio.create_task(driver.begin("b", tools.backup_of()))
         await asyncio.sleep(0.1)
         assert proxies.calls == []
         assert await driver.watches.standing("b") is None
         assert not begun.done()
-        ledger.open.set()
+        database.open.set()
         assert (await begun).run.run_id == "b"
         await tools.until(lambda: proxies.calls)
 
 
 async def test_an_outcome_is_acknowledged_after_its_commit(tmp_path: Path, tools):
-    proxies = FakeProxies(behave=lambda work: [])
+    proxies = FakeProxies(behave=silent)
     async with tools.data_manager(tmp_path / "db", proxies) as driver:
         await driver.begin("b", tools.backup_of())
         await tools.until(lambda: proxies.running)
         [work] = proxies.running.values()
-        said = finished_at_once(work, 2)
+        said = finished_at_once(work.session, work.tasks, 2)
         proxies.say(*said)
         await tools.until(lambda: not proxies.outbox)
-        standing = await driver._ledger.standing("b")
+        standing = await driver._database.standing("b")
         assert standing is not None and standing.run.bodies == 2
 
 
 async def test_a_failed_commit_ends_the_data_manager(tools):
-    ledger = FakeLedger()
-    driver = Driver(Orchestrator("dm", lambda: 0.1), ledger, FakeProxies(), Spans(Tracing()))
-    ledger.failing = OSError("no space left")
+    database = FakeDatabase()
+    driver = Driver(Orchestrator("dm", lambda: 0.1), database, FakeProxies(), Spans(Tracing()))
+    database.failing = OSError("no space left")
     running = asyncio.create_task(driver.run(NOTHING))
     begun = asyncio.create_task(driver.begin("b", tools.backup_of()))
     with pytest.raises(ExceptionGroup):
@@ -92,7 +93,7 @@ async def test_a_failed_commit_ends_the_data_manager(tools):
 
 async def test_r11_a_restart_goes_on_where_the_database_is(tmp_path: Path, tools):
     """The data manager dies again and again, at any await, while sessions work on."""
-    proxies = FakeProxies(places=2, behave=lambda work: finished_at_once(work, 20))
+    proxies = FakeProxies(places=2, behave=partial(finished_at_once, cuts=20))
     begun = False
     for life in range(60):
         async with tools.data_manager(tmp_path / "db", proxies) as driver:
@@ -111,10 +112,10 @@ async def test_r11_a_restart_goes_on_where_the_database_is(tmp_path: Path, tools
 
 
 async def test_sessions_that_nobody_knows_after_a_restart_are_lost(tmp_path: Path, tools):
-    silent = FakeProxies(behave=lambda work: [])
-    async with tools.data_manager(tmp_path / "db", silent) as driver:
+    first = FakeProxies(behave=silent)
+    async with tools.data_manager(tmp_path / "db", first) as driver:
         await driver.begin("b", tools.backup_of())
-        await tools.until(lambda: silent.running)
+        await tools.until(lambda: first.running)
     other = FakeProxies()
     async with tools.data_manager(tmp_path / "db", other) as driver:
         last = await tools.over(driver, "b")
@@ -137,7 +138,7 @@ async def test_a_proxy_manager_that_does_not_answer_is_asked_again(tmp_path: Pat
 
 
 async def test_cancel_stops_what_runs(tmp_path: Path, tools):
-    proxies = FakeProxies(behave=lambda work: [])
+    proxies = FakeProxies(behave=silent)
     async with tools.data_manager(tmp_path / "db", proxies) as driver:
         await driver.begin("b", tools.backup_of())
         await tools.until(lambda: proxies.running)
@@ -159,7 +160,7 @@ async def test_d1_the_same_request_again_is_the_same_run(tmp_path: Path, tools):
 
 
 async def test_a_watch_tells_at_once_then_at_most_four_times_a_second(tmp_path: Path, tools):
-    proxies = FakeProxies(behave=lambda work: [])
+    proxies = FakeProxies(behave=silent)
     async with tools.data_manager(tmp_path / "db", proxies) as driver:
         await driver.begin("b", tools.backup_of())
         await tools.until(lambda: proxies.running)
@@ -201,9 +202,9 @@ async def test_a_watch_ends_when_the_data_manager_does(tmp_path: Path, tools):
 
 
 async def test_many_events_are_one_commit(tools):
-    ledger, proxies = FakeLedger(), FakeProxies(places=0)
-    driver = Driver(Orchestrator("dm", lambda: 0.1), ledger, proxies, Spans(Tracing()))
-    ledger.open.clear()
+    database, proxies = FakeDatabase(), FakeProxies(places=0)
+    driver = Driver(Orchestrator("dm", lambda: 0.1), database, proxies, Spans(Tracing()))
+    database.open.clear()
     async with beside(driver.run(NOTHING)):
         first = asyncio.create_task(driver.begin("first", tools.backup_of()))
         await asyncio.sleep(0.01)
@@ -212,7 +213,7 @@ async def test_many_events_are_one_commit(tools):
             for n in range(50)
         ]
         await asyncio.sleep(0.01)
-        ledger.open.set()
+        database.open.set()
         await asyncio.gather(first, *many)
-    runs = [sum(isinstance(change, SaveRun) for change in commit) for commit in ledger.commits]
+    runs = [sum(isinstance(change, SaveRun) for change in commit) for commit in database.commits]
     assert 50 in runs

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from data_manager.assignments import Assignment
 from data_manager.core import events
-from data_manager.core.effects import Initiate
 from data_manager.core.model import (
     Failure,
     Request,
@@ -19,12 +19,15 @@ from data_manager.core.model import (
     Slice,
     SliceKind,
     SliceState,
+    Task,
 )
-from data_manager.driver import Proxies
+from data_manager.core.options import Method
+from data_manager.ports import Listener, Proxies
 from data_manager.proxies import RemoteProxies
-from fakes import FakeProxies, ScriptedHost
+from fakes import FakeProxies
 from proxy_manager import __main__ as proxy_manager
 from proxy_manager.core.model import Times
+from scripted import ScriptedHost
 from sluicegate.rpc.channel import connect
 from sluicegate.rpc.refusals import Reason, Refusal, Unreachable
 from sluicegate.rpc.tasks import beside
@@ -33,26 +36,45 @@ from sluicegate.rpc.tracing import Tracing
 PLACES = 3
 
 
-def work_of(session_id: str) -> Initiate:
+def session_of(session_id: str, method: Method = Method.BATCH) -> Session:
+    return Session(session_id, "v", SessionState.INITIATING, ("v:0",), method, "/repo")
+
+
+def assignment(number: int = 0, attempt: int = 1) -> Assignment:
     run = Run("v", Request(RunKind.VERIFY, "/repo"))
-    slice_ = Slice("v:0", "v", 0, SliceKind.VERIFY, None, SliceState.RUNNING, 1)
-    session = Session(session_id, "v", SessionState.INITIATING, ("v:0",))
-    return Initiate(session, run, (slice_,))
+    name, kind = f"v:{number}", SliceKind.VERIFY
+    slice_ = Slice(name, "v", number, kind, None, SliceState.RUNNING, attempt)
+    return Assignment(Task(run, slice_), "")
 
 
 @dataclass
 class Heard:
     """Listens; what it refuses to take is not taken in."""
 
-    outcomes: list[events.Outcome]
+    believed: list[str] = field(default_factory=list)
+    outcomes: list[events.Outcome] = field(default_factory=list)
     taking: bool = True
     refused: int = 0
+    connections: int = 0
+    growths: int = 0
+
+    def listener(self) -> Listener:
+        return Listener(lambda: self.believed, self.connected, self.take, self.grew)
+
+    async def connected(self) -> None:
+        self.connections += 1
+
+    async def grew(self) -> None:
+        self.growths += 1
 
     async def take(self, outcomes) -> None:
         if not self.taking:
             self.refused += 1
             raise Unreachable("not now")
         self.outcomes += outcomes
+
+    def done(self) -> list[str]:
+        return [e.slice_id for e in self.outcomes if isinstance(e, events.SliceEnded)]
 
     def ends(self) -> list[str]:
         return [e.session_id for e in self.outcomes if isinstance(e, events.SessionEnded)]
@@ -64,16 +86,23 @@ async def fake() -> AsyncIterator[Proxies]:
 
 
 @asynccontextmanager
-async def remote() -> AsyncIterator[Proxies]:
+async def reached() -> AsyncIterator[tuple[RemoteProxies, str]]:
+    """A true proxy manager without a host, and where it serves."""
     settings = proxy_manager.Settings(("127.0.0.1:0",), times=Times(lease_seconds=1.0))
     async with (
         proxy_manager.running(settings) as [address],
         connect(address, Tracing()) as channel,
     ):
+        yield RemoteProxies(channel, "dm-test"), address
+
+
+@asynccontextmanager
+async def remote() -> AsyncIterator[Proxies]:
+    async with reached() as (proxies, address):
         host = ScriptedHost(address, PLACES)
         async with beside(host.run()):
             await asyncio.wait_for(host.attached.wait(), 10)
-            yield RemoteProxies(channel, "dm-test")
+            yield proxies
 
 
 @pytest.fixture(params=[fake, remote])
@@ -85,14 +114,14 @@ async def proxies(request: pytest.FixtureRequest) -> AsyncIterator[Proxies]:
 
 async def eventually(proxies: Proxies, places: int) -> None:
     async with asyncio.timeout(10):
-        while await proxies.capacity() != places:
+        while (await proxies.capacity())[0] != places:
             await asyncio.sleep(0.01)
 
 
 async def test_capacity_is_what_is_free(proxies: Proxies):
-    assert await proxies.capacity() == PLACES
+    assert await proxies.capacity() == (PLACES, ())
     await proxies.reserve(["s1"])
-    assert await proxies.capacity() == PLACES - 1
+    assert await proxies.capacity() == (PLACES - 1, ())
     await proxies.release(["s1", "unknown"])
     await eventually(proxies, PLACES)
 
@@ -106,21 +135,21 @@ async def test_r38_as_many_are_granted_as_there_are_places(proxies: Proxies):
 async def test_the_same_question_gets_the_same_answer(proxies: Proxies):
     first = await proxies.reserve(["s1", "s2"])
     assert await proxies.reserve(["s1", "s2"]) == first
-    assert await proxies.capacity() == PLACES - 2
+    assert (await proxies.capacity())[0] == PLACES - 2
 
 
 async def test_what_is_not_held_is_not_initiated(proxies: Proxies):
     with pytest.raises(Refusal) as refused:
-        await proxies.initiate(work_of("s1"), "")
+        await proxies.initiate(session_of("s1"), [assignment()])
     assert refused.value.reason is Reason.RESERVATION_LAPSED
 
 
 async def test_initiated_twice_it_runs_once(proxies: Proxies, tools):
-    heard = Heard([])
-    async with beside(proxies.listen(list, heard.take)):
+    heard = Heard()
+    async with beside(proxies.listen(heard.listener())):
         await proxies.reserve(["s1"])
-        await proxies.initiate(work_of("s1"), "")
-        await proxies.initiate(work_of("s1"), "")
+        await proxies.initiate(session_of("s1"), [assignment()])
+        await proxies.initiate(session_of("s1"), [assignment()])
         await tools.until(heard.ends)
         [ended] = [e for e in heard.outcomes if isinstance(e, events.SliceEnded)]
         assert (ended.slice_id, ended.attempt, ended.failure) == ("v:0", 1, None)
@@ -131,24 +160,115 @@ async def test_initiated_twice_it_runs_once(proxies: Proxies, tools):
 
 async def test_what_is_not_taken_in_is_said_again(proxies: Proxies, tools):
     await proxies.reserve(["s1"])
-    await proxies.initiate(work_of("s1"), "")
-    heard = Heard([])
-    async with beside(proxies.listen(list, heard.take)):
+    await proxies.initiate(session_of("s1"), [assignment()])
+    heard = Heard()
+    async with beside(proxies.listen(heard.listener())):
         await tools.until(heard.ends)
     assert [type(e) for e in heard.outcomes] == [events.SliceEnded, events.SessionEnded]
 
 
 async def test_a_session_that_nobody_has_is_lost(proxies: Proxies, tools):
-    heard = Heard([])
-    async with beside(proxies.listen(lambda: ["gone"], heard.take)):
+    heard = Heard(["gone"])
+    async with beside(proxies.listen(heard.listener())):
         await tools.until(heard.ends)
     [end] = heard.outcomes
     assert isinstance(end, events.SessionEnded)
     assert (end.session_id, end.failure) == ("gone", Failure.SESSION_LOST)
 
 
-async def test_cancelling_what_is_unknown_is_no_error(proxies: Proxies):
+async def test_cancelling_and_draining_what_is_unknown_is_no_error(proxies: Proxies):
     await proxies.cancel("unknown")
+    await proxies.drain("unknown")
+
+
+async def test_r88_a_fed_session_does_all_it_is_given_once_and_ends_when_drained(
+    proxies: Proxies, tools
+):
+    heard = Heard()
+    async with beside(proxies.listen(heard.listener())):
+        await proxies.reserve(["s1"])
+        await proxies.initiate(session_of("s1", Method.CONTINUOUS), [assignment()])
+        for numbers in ([1, 2], [2, 3]):
+            fed = {"s1": [assignment(number) for number in numbers]}
+            assert await proxies.feed(fed) == frozenset()
+        await tools.until(lambda: len(heard.done()) >= 4)
+        assert not heard.ends()
+        assert (await proxies.capacity())[0] == PLACES - 1
+        for _ in range(2):
+            await proxies.drain("s1")
+        await tools.until(heard.ends)
+        await eventually(proxies, PLACES)
+    assert heard.done() == ["v:0", "v:1", "v:2", "v:3"]
+    assert heard.ends() == ["s1"]
+
+
+async def test_the_same_slice_at_a_new_attempt_is_done_again(proxies: Proxies, tools):
+    heard = Heard()
+    async with beside(proxies.listen(heard.listener())):
+        await proxies.reserve(["s1"])
+        await proxies.initiate(session_of("s1", Method.CONTINUOUS), [assignment(0)])
+        await proxies.feed({"s1": [assignment(0, attempt=2)]})
+        await tools.until(lambda: len(heard.done()) >= 2)
+    attempts = [e.attempt for e in heard.outcomes if isinstance(e, events.SliceEnded)]
+    assert attempts == [1, 2]
+
+
+async def test_who_cannot_be_fed_is_named_and_the_others_are_fed(proxies: Proxies, tools):
+    heard = Heard()
+    async with beside(proxies.listen(heard.listener())):
+        await proxies.reserve(["s1", "s2"])
+        for name in ("s1", "s2"):
+            await proxies.initiate(session_of(name, Method.CONTINUOUS), [assignment()])
+        await proxies.drain("s2")
+        foods = {name: [assignment(1)] for name in ("unknown", "s1", "s2")}
+        assert await proxies.feed(foods) == {"unknown", "s2"}
+        await tools.until(lambda: "v:1" in heard.done())
+    assert heard.done().count("v:1") == 1
+
+
+async def test_more_food_than_one_message_holds_goes_in_several(proxies: Proxies, tools):
+    heard = Heard()
+    async with beside(proxies.listen(heard.listener())):
+        await proxies.reserve(["s1"])
+        await proxies.initiate(session_of("s1", Method.CONTINUOUS), [assignment()])
+        many = [replace(assignment(n), traceparent="t" * 100) for n in range(1, 6_001)]
+        assert await proxies.feed({"s1": many}) == frozenset()
+        await tools.until(lambda: len(heard.done()) >= 6_001)
+    assert heard.done() == [f"v:{number}" for number in range(6_001)]
+
+
+async def test_a_connection_is_told_before_any_outcome(proxies: Proxies, tools):
+    heard = Heard()
+    async with beside(proxies.listen(heard.listener())):
+        await tools.until(lambda: heard.connections)
+    assert heard.connections == 1
+
+
+async def test_who_watches_is_told_at_once_what_there_is(proxies: Proxies, tools):
+    heard = Heard()
+    async with beside(proxies.watch(heard.listener())):
+        await tools.until(lambda: heard.growths)
+
+
+async def test_r68_new_capacity_is_told(tools):
+    """Of the true one: a host attaches. The fake is told to grow."""
+    heard, fake_heard, grown = Heard(), Heard(), FakeProxies(PLACES)
+    async with (
+        reached() as (proxies, address),
+        beside(proxies.watch(heard.listener())),
+        beside(grown.watch(fake_heard.listener())),
+    ):
+        await tools.until(lambda: heard.growths and fake_heard.growths)
+        grown.grow(1)
+        async with beside(ScriptedHost(address, 1).run()):
+            await tools.until(lambda: heard.growths > 1 and fake_heard.growths > 1)
+            assert (await proxies.capacity(), await grown.capacity()) == ((1, ()), (PLACES + 1, ()))
+
+
+async def test_why_a_host_takes_none_is_told_with_the_capacity():
+    async with remote() as proxies:
+        await proxies.reserve(["s1", "s2", "s3"])
+        assert await proxies.capacity() == (0, ("no_place",))
 
 
 async def test_a_proxy_manager_that_is_not_there_is_unreachable():
@@ -159,19 +279,18 @@ async def test_a_proxy_manager_that_is_not_there_is_unreachable():
 
 async def test_work_too_large_for_a_message_is_refused_not_tried_for_ever():
     async with remote() as proxies:
-        work = work_of("s1")
-        huge = Request(RunKind.BACKUP, "/" + "r" * (2 << 20))
+        huge = replace(session_of("s1"), repository="/" + "r" * (2 << 20))
         with pytest.raises(Refusal):
-            await proxies.initiate(Initiate(work.session, Run("v", huge), work.slices), "")
+            await proxies.initiate(huge, [assignment()])
 
 
 async def test_outcomes_not_acknowledged_come_again_after_a_broken_stream(tools):
     """The true one alone: it is told that taking in failed, and follows the stream anew."""
     async with remote() as proxies:
         await proxies.reserve(["s1"])
-        await proxies.initiate(work_of("s1"), "")
-        heard = Heard([], taking=False)
-        async with beside(proxies.listen(list, heard.take)):
+        await proxies.initiate(session_of("s1"), [assignment()])
+        heard = Heard(taking=False)
+        async with beside(proxies.listen(heard.listener())):
             await tools.until(lambda: heard.refused)
             heard.taking = True
             await tools.until(heard.ends)

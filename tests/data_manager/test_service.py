@@ -9,9 +9,9 @@ import grpc
 import pytest
 
 from data_manager import __main__ as data_manager
-from fakes import ScriptedHost
 from otlp import receiving
 from proxy_manager import __main__ as proxy_manager
+from scripted import ScriptedHost
 from sluicegate.rpc.channel import connect
 from sluicegate.rpc.refusals import InvalidMessage, Reason, Refusal, understanding
 from sluicegate.rpc.tasks import beside
@@ -46,7 +46,7 @@ class Client:
                 m async for m in getattr(self.stub, name)(getattr(pb, f"{name}Request")(**fields))
             ]
 
-    async def backup(self, backup_id: str, asset_id: str = "a", **options: int) -> pb.Backup:
+    async def backup(self, backup_id: str, asset_id: str = "a", **options: object) -> pb.Backup:
         """Makes one and waits for its end."""
         await self.call(
             "CreateBackup", backup_id=backup_id, asset_id=asset_id, repository=REPOSITORY,
@@ -129,7 +129,7 @@ async def test_a_backup_is_watched_to_its_end(client: Client):
     assert 1 <= backup.status.streams_peak <= 2
     assert backup.options == pb.BackupOptions(
         method=pb.METHOD_BATCH, streams=2, slices_per_session=1, slice_bytes=128 << 20,
-        slice_files=5_000, range_bytes=64 << 20,
+        slice_files=5_000, range_bytes=64 << 20, order=pb.SLICE_ORDER_IN_ORDER, weight=1,
     )  # fmt: skip
     assert (await client.call("GetBackup", backup_id="b")).backup == backup
     assert (await client.call("ListBackups")).backups == [backup]
@@ -138,8 +138,8 @@ async def test_a_backup_is_watched_to_its_end(client: Client):
 
 async def test_sessions_get_what_the_contract_says(client: Client):
     await client.call("CreateAsset", asset=ASSET)
-    await client.backup("b", slice_bytes=1 << 20)
-    works = {s.WhichOneof("work"): s for work in client.host.worked for s in work.slices}
+    await client.backup("b", slice_bytes=1 << 20, slices_per_session=8)
+    works = {s.WhichOneof("work"): s for s in client.host.slices}
     assert works["crawl"].crawl.source == ASSET.path
     assert works["crawl"].crawl.cutting.slice_bytes == 1 << 20
     assert works["copy"].copy.parent_snapshot_id == "70" * 32
@@ -158,10 +158,8 @@ async def test_restore_and_verify(client: Client):
     last = (await client.watch("WatchRestore", restore_id="r"))[-1]
     assert last.status.state == pb.RUN_STATE_SUCCEEDED
     assert last.snapshot_id == "70" * 32
-    plans = {
-        s.WhichOneof("work"): getattr(s, s.WhichOneof("work")).plan.snapshot
-        for work in client.host.worked for s in work.slices
-    }  # fmt: skip
+    works = {s.WhichOneof("work"): s for s in client.host.slices}
+    plans = {kind: getattr(slice_, kind).plan.snapshot for kind, slice_ in works.items()}
     assert plans == {
         "restore_crawl": "latest", "restore": "70" * 32, "restore_finish": "70" * 32,
     }  # fmt: skip
