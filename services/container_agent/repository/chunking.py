@@ -16,13 +16,13 @@ assert FastCDC.__module__ == "pyfastcdc.cy.fastcdc", "pyfastcdc is not the compi
 
 def chunks(
     read: Callable[[int, int], bytes], start: int, stop: int, range_bytes: int
-) -> Iterator[bytes]:
+) -> Iterator[memoryview]:
     """The blobs of the bytes from `start` to `stop`, in order.
 
     `read(offset, length)` yields at most `length` bytes, fewer only at the file's end, where the
     blobs end too. Chunking starts anew at every multiple of `range_bytes`, so a file that is cut
     there yields the same blobs, whoever reads which part. None is empty or above 8 MiB, and only
-    the last of a range is below 512 KiB.
+    the last of a range is below 512 KiB. Each is a view of bytes that do not change.
     """
     while start < stop:
         end = min(stop, (start // range_bytes + 1) * range_bytes)
@@ -33,19 +33,21 @@ def chunks(
             return
 
 
-def chunks_of_range(read: Callable[[int, int], bytes], start: int, end: int) -> Iterator[bytes]:
+def chunks_of_range(
+    read: Callable[[int, int], bytes], start: int, end: int
+) -> Iterator[memoryview]:
     """The blobs of one range."""
     chunker = FastCDC(avg_size=AVERAGE_BYTES, min_size=MINIMUM_BYTES, max_size=MAXIMUM_BYTES)
     while start < end:
         window = read_fully(read, start, min(WINDOW_BYTES, end - start))
         ended = start + len(window) == end or len(window) < WINDOW_BYTES
-        at = 0
+        view, at = memoryview(window), 0
         for chunk in chunker.cut_buf(window):
             stop = at + chunk.length
             # The last of a window may go on in the next, which begins where it begins.
             if stop == len(window) and not ended and chunk.length < MAXIMUM_BYTES:
                 break
-            yield window[at:stop]
+            yield view[at:stop]
             at = stop
         start += at
         if ended:

@@ -27,7 +27,7 @@ def compress(data: bytes) -> bytes:
     return _tools.compressor.compress(data)
 
 
-def compress_where_it_helps(data: bytes) -> bytes | None:
+def compress_where_it_helps(data: bytes | memoryview) -> bytes | None:
     """One frame, or None where it would not be smaller; for large data a sample tells."""
     if len(data) > SAMPLE_BYTES:
         sample = _tools.compressor.compress(memoryview(data)[:SAMPLE_BYTES])

@@ -38,7 +38,9 @@ class PackedBlob(NamedTuple):
     uncompressed_length: int
 
 
-def seal_blob(sealer: Sealer, kind: BlobKind, blob_id: bytes, data: bytes) -> SealedBlob:
+def seal_blob(
+    sealer: Sealer, kind: BlobKind, blob_id: bytes, data: bytes | memoryview
+) -> SealedBlob:
     """Compresses where it helps, and seals."""
     packed = compress_where_it_helps(data)
     if packed is None:

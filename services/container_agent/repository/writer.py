@@ -59,8 +59,8 @@ class PackWriter:
         self.added_blobs = 0
 
     def put(self, kind: BlobKind, blob_id: bytes, data: bytes | memoryview) -> bool:
-        """Has a blob written by the next flush. False when it is there already. A view is copied
-        before this returns."""
+        """Has a blob written by the next flush. False when it is there already. A view of what may
+        change is copied before this returns."""
         pending = self._pending[kind]
         if blob_id in pending or self._index.find(kind, blob_id) is not None:
             return False
@@ -68,7 +68,7 @@ class PackWriter:
         if len(data) <= SMALL_BYTES:
             self._pack(seal_blob(self._sealer, kind, blob_id, bytes(data)))
         else:
-            self._hand_over(kind, blob_id, bytes(data))
+            self._hand_over(kind, blob_id, data if is_fixed(data) else bytes(data))
         return True
 
     def flush(self) -> None:
@@ -91,7 +91,7 @@ class PackWriter:
         self._sealers.shutdown(cancel_futures=True)
         self._storers.shutdown(cancel_futures=True)
 
-    def _hand_over(self, kind: BlobKind, blob_id: bytes, data: bytes) -> None:
+    def _hand_over(self, kind: BlobKind, blob_id: bytes, data: bytes | memoryview) -> None:
         while self._sealing and self._sealing_bytes + len(data) > SEALING_BYTES_MAX:
             self._collect()
         future = self._sealers.submit(seal_blob, self._sealer, kind, blob_id, data)
@@ -145,3 +145,8 @@ class PackWriter:
             documents.save_json(self._store, self._sealer, "index", encode_index(named))
             self._index.add(named)
             del self._written[:count]
+
+
+def is_fixed(data: bytes | memoryview) -> bool:
+    """Whether nobody can change the bytes."""
+    return isinstance(data, bytes) or isinstance(data.obj, bytes)

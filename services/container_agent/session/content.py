@@ -97,7 +97,7 @@ class ContentReader:
             ids.append(self._store(chunk))
         return size, ids
 
-    def _store(self, data: bytes) -> str:
+    def _store(self, data: bytes | memoryview) -> str:
         digest = sha256(data)
         try:
             self._put(BlobKind.DATA, digest.digest(), data)
