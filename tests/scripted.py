@@ -1,7 +1,7 @@
 """A proxy host whose sessions do all they are given at once, for a real proxy manager."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sluicegate.rpc.channel import connect
@@ -18,6 +18,7 @@ class Scripted:
 
     session_id: str
     cuts: int
+    failing: Collection[str]
     had: set[tuple[str, int]] = field(default_factory=set)
     said: list[outcome_pb2.Outcome] = field(default_factory=list)
     over: bool = False
@@ -26,7 +27,7 @@ class Scripted:
         """Does slices, and says what came of them; none twice."""
         new = [s for s in slices if (s.slice_id, s.attempt) not in self.had]
         self.had |= {(s.slice_id, s.attempt) for s in new}
-        return [self._say(**event) for event in events_of(new, self.cuts)]
+        return [self._say(**event) for event in events_of(new, self.cuts, self.failing)]
 
     def drain(self) -> list[outcome_pb2.Outcome]:
         """Ends, as nothing is left."""
@@ -45,7 +46,8 @@ class Scripted:
 class ScriptedHost:
     """A proxy host that attaches to a real proxy manager, and whose sessions do all they are given.
 
-    With `idle` its sessions begin, and do nothing.
+    Slices of the kinds in `idle` are begun and never end, those in `failing` fail; a `mute` host
+    says of no session that it is created.
     """
 
     def __init__(
@@ -53,14 +55,18 @@ class ScriptedHost:
         address: str,
         sessions_max: int = 4,
         cuts: int = 3,
-        idle: bool = False,
         name: str = "h",
+        idle: Collection[str] = (),
+        failing: Collection[str] = (),
+        mute: bool = False,
     ) -> None:
         self._name = name
         self._address = address
         self._sessions_max = sessions_max
         self._cuts = cuts
-        self.idle = idle
+        self._idle = idle
+        self._failing = failing
+        self._mute = mute
         self._sessions: dict[str, Scripted] = {}
         self.worked: list[session_pb2.SessionWork] = []
         self.fed: list[session_pb2.SessionFood] = []
@@ -95,7 +101,9 @@ class ScriptedHost:
                 self.attached.set()
             case "create":
                 session_id = command.create.session_id
-                self._sessions[session_id] = Scripted(session_id, self._cuts)
+                self._sessions[session_id] = Scripted(session_id, self._cuts, self._failing)
+                if self._mute:
+                    return []
                 created = pb.SessionCreated(session_id=session_id)
                 return [pb.AttachRequest(session_created=created)]
             case "start":
@@ -120,10 +128,10 @@ class ScriptedHost:
         self, session_id: str, given: session_pb2.SessionWork | session_pb2.SessionFood
     ) -> list[pb.AttachRequest]:
         session = self._sessions[session_id]
-        if self.idle:
-            return []
-        said = session.take(given.slices)
-        if isinstance(given, session_pb2.SessionWork) and given.drain:
+        done = [s for s in given.slices if s.WhichOneof("work") not in self._idle]
+        said = session.take(done)
+        all_done = len(done) == len(given.slices)
+        if isinstance(given, session_pb2.SessionWork) and given.drain and all_done:
             said += session.drain()
         return relayed(said)
 
@@ -137,11 +145,18 @@ def relayed(outcomes: Sequence[outcome_pb2.Outcome]) -> list[pb.AttachRequest]:
     return [pb.AttachRequest(outcomes=pb.OutcomeRelay(outcomes=batch)) for batch in batches]
 
 
-def events_of(slices: Sequence[slice_pb2.Slice], cuts: int) -> Iterator[dict[str, object]]:
-    """What a session says of slices that all are done."""
+def events_of(
+    slices: Sequence[slice_pb2.Slice], cuts: int, failing: Collection[str]
+) -> Iterator[dict[str, object]]:
+    """What a session says of slices that all are done, or fail."""
     for slice_ in slices:
         named = {"slice_id": slice_.slice_id, "attempt": slice_.attempt}
-        if slice_.WhichOneof("work") in ("crawl", "restore_crawl") and cuts:
+        kind = slice_.WhichOneof("work")
+        if kind in failing:
+            failure = outcome_pb2.FAILURE_REASON_TRANSIENT
+            yield {"slice_end": outcome_pb2.SliceEnd(**named, failure=failure, message="not now")}
+            continue
+        if kind in ("crawl", "restore_crawl") and cuts:
             places = [slice_pb2.Position(path=b"%04d" % n if n else b"") for n in range(cuts)]
             spans = [
                 slice_pb2.Span(start=start, stop=stop)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from asking import ASSET, Client, services
 from data_manager.core.model import Request, RunKind, Standing
 from data_manager.core.options import Options
 from data_manager.core.orchestrator import Orchestrator
@@ -64,3 +65,17 @@ def tools() -> object:
         data_manager = staticmethod(data_manager)
 
     return Tools
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    async with services(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def waiting(tmp_path: Path) -> AsyncIterator[Client]:
+    """Nothing ends, as there is no host."""
+    async with services(tmp_path, places=0) as made:
+        await made.call("CreateAsset", asset=ASSET)
+        yield made

@@ -1,88 +1,17 @@
 """Every method of DataManagerService over the wire, against a true proxy manager."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import grpc
 import pytest
 
+from asking import ASSET, REPOSITORY, Client, services
 from data_manager import __main__ as data_manager
 from otlp import receiving
-from proxy_manager import __main__ as proxy_manager
-from scripted import ScriptedHost
-from sluicegate.rpc.channel import connect
-from sluicegate.rpc.refusals import InvalidMessage, Reason, Refusal, understanding
-from sluicegate.rpc.tasks import beside
-from sluicegate.rpc.tracing import Tracing
+from sluicegate.rpc.refusals import InvalidMessage, Reason, Refusal
 from sluicegate.v1 import data_manager_service_pb2 as pb
-from sluicegate.v1 import data_manager_service_pb2_grpc as pb_grpc
 from sluicegate.v1 import outcome_pb2, slice_pb2
-
-REPOSITORY = slice_pb2.Repository(location="/repo")
-ASSET = pb.Asset(asset_id="a", path=b"/data/\xff")
-
-
-class Client:
-    """A person at the data manager."""
-
-    def __init__(self, stub: pb_grpc.DataManagerServiceStub, host: ScriptedHost | None) -> None:
-        self.stub = stub
-        self.host = host
-
-    async def call(self, name: str, **fields: object):
-        with understanding():
-            return await getattr(self.stub, name)(getattr(pb, f"{name}Request")(**fields))
-
-    async def refused(self, name: str, **fields: object) -> Refusal:
-        with pytest.raises(Refusal) as refused:
-            await self.call(name, **fields)
-        return refused.value
-
-    async def watch(self, name: str, **fields: object) -> list:
-        with understanding():
-            return [
-                m async for m in getattr(self.stub, name)(getattr(pb, f"{name}Request")(**fields))
-            ]
-
-    async def backup(self, backup_id: str, asset_id: str = "a", **options: object) -> pb.Backup:
-        """Makes one and waits for its end."""
-        await self.call(
-            "CreateBackup", backup_id=backup_id, asset_id=asset_id, repository=REPOSITORY,
-            options=pb.BackupOptions(**options),
-        )  # fmt: skip
-        return (await self.watch("WatchBackup", backup_id=backup_id))[-1].backup
-
-
-@asynccontextmanager
-async def services(directory: Path, places: int = 4, cuts: int = 3) -> AsyncIterator[Client]:
-    """A data manager and a proxy manager; with no place there is no host."""
-    async with AsyncExitStack() as stack:
-        enter = stack.enter_async_context
-        [proxies] = await enter(proxy_manager.running(proxy_manager.Settings(("127.0.0.1:0",))))
-        host = ScriptedHost(proxies, places, cuts) if places else None
-        if host:
-            await enter(beside(host.run()))
-            await asyncio.wait_for(host.attached.wait(), 10)
-        settings = data_manager.Settings(("127.0.0.1:0",), proxies, directory / "db")
-        [address] = await enter(data_manager.running(settings))
-        channel = await enter(connect(address, Tracing()))
-        yield Client(pb_grpc.DataManagerServiceStub(channel), host)
-
-
-@pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    async with services(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def waiting(tmp_path: Path) -> AsyncIterator[Client]:
-    """Nothing ends, as there is no host."""
-    async with services(tmp_path, places=0) as made:
-        await made.call("CreateAsset", asset=ASSET)
-        yield made
 
 
 async def test_r15_assets_are_made_known_listed_and_forgotten(client: Client):
