@@ -16,7 +16,6 @@ HEADER_LENGTH = struct.Struct("<I")
 COMPRESSED = 2
 HEADER_BYTES_MAX = 64 << 20
 PART_BYTES = 256 << 10
-SMALL_PARTS_MAX = 128
 
 
 class SealedBlob(NamedTuple):
@@ -121,38 +120,40 @@ def read_header(sealer: Sealer, pack: bytes) -> list[PackedBlob]:
 
 
 class OpenPack:
-    """A pack that is being filled."""
+    """A pack that is being filled. Small neighbours are put together as they come: while they are
+    near at hand, and so that the next take their room; and each part costs as a part."""
 
     def __init__(self) -> None:
         self.blobs: list[PackedBlob] = []
         self.size = 0
         self._parts: list[bytes] = []
+        self._small: list[bytes] = []
+        self._small_start = 0
 
     def add(self, blob: SealedBlob) -> None:
         """Puts a blob at the end."""
-        length = len(blob.sealed)
-        entry = PackedBlob(blob.kind, blob.blob_id, self.size, length, blob.uncompressed_length)
-        self.blobs.append(entry)
-        self._parts.append(blob.sealed)
+        kind, blob_id, sealed, uncompressed_length = blob
+        length = len(sealed)
+        self.blobs.append(PackedBlob(kind, blob_id, self.size, length, uncompressed_length))
         self.size += length
+        if length < PART_BYTES:
+            self._small.append(sealed)
+            if self.size - self._small_start >= PART_BYTES:
+                self._join()
+        else:
+            self._join()
+            self._parts.append(sealed)
+            self._small_start = self.size
+
+    def _join(self) -> None:
+        if self._small:
+            self._parts.append(b"".join(self._small))
+            self._small.clear()
+        self._small_start = self.size
 
     def finish(self, sealer: Sealer) -> list[bytes]:
         """The whole pack, in parts: putting it together would copy what can be written so."""
         header = sealer.seal(encode_header(self.blobs))
-        return list(grown([*self._parts, header, HEADER_LENGTH.pack(len(header))]))
-
-
-def grown(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes with small neighbours put together: each part costs as a part."""
-    small: list[bytes] = []
-    for part in parts:
-        if len(part) >= PART_BYTES:
-            yield b"".join(small)
-            yield part
-            small = []
-        else:
-            small.append(part)
-            if len(small) >= SMALL_PARTS_MAX:
-                yield b"".join(small)
-                small = []
-    yield b"".join(small)
+        self._small += (header, HEADER_LENGTH.pack(len(header)))
+        self._join()
+        return self._parts
