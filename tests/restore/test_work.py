@@ -129,9 +129,9 @@ def test_a_session_sees_what_was_stored_after_it_began(forged, tmp_path):
     assert work.perform(VERIFY).message == ""
     forged.snapshot(forged.file(b"b", b"new"))
     finish = slice_pb2.RestoreFinishWork(plan=plan_for(tmp_path / "target"), range_bytes=1 << 20)
-    assert work.perform(slice_pb2.Slice(slice_id="r:1", attempt=1, restore_finish=finish)) == (
-        outcome_pb2.SliceEnd(slice_id="r:1", attempt=1, counts=outcome_pb2.Counts())
-    )
+    end = work.perform(slice_pb2.Slice(slice_id="r:1", attempt=1, restore_finish=finish))
+    assert (end.slice_id, end.attempt, end.message) == ("r:1", 1, "")
+    assert end.counts == outcome_pb2.Counts() and end.unread_files_count == 0
     work.close()
 
 
