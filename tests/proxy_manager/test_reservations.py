@@ -6,7 +6,7 @@ from placing import Scene
 from proxy_manager.core import effects as do
 from proxy_manager.core import events as ev
 from proxy_manager.core.coordinator import Coordinator
-from proxy_manager.core.model import Granted, HostedSession, ReservationLapsed, Times
+from proxy_manager.core.model import Granted, HostedSession, Outcome, ReservationLapsed, Times
 
 TIMES = Times(hold_seconds=30, start_seconds=20, lease_seconds=1e9)
 
@@ -112,3 +112,87 @@ def test_what_was_fed_and_not_done_is_fed_again_when_its_host_attaches_again_R88
     s.say("a", "s0", ends_slice="x")
     s.handle(ev.HostAttached("a", 2, 1, (HostedSession("s0", "dm", True, False),)))
     assert orders(s) == [do.Feed("food y")]
+
+
+@pytest.mark.parametrize("started", [True, False])
+@pytest.mark.parametrize("asked", [ev.DrainAsked, ev.CancelAsked])
+def test_f22_what_is_asked_before_a_host_is_back_is_done_when_it_is(asked, started):
+    core = Coordinator(0.0, Times())
+    core.handle(asked("s1"), 1.0)
+    facts = (HostedSession("s1", "dm", started, False),)
+    effects = core.handle(ev.HostAttached("a", 1, 4, facts), 2.0)
+    told = [effect.order for effect in effects if isinstance(effect, do.TellHost)]
+    cancelled = [do.Kill("s1", 10.0)] if started else [do.Kill("s1", 0.0)]
+    drained = [do.Drain("s1")] if started else []
+    assert told == (drained if asked is ev.DrainAsked else cancelled)
+
+
+class Twice:
+    """A session that one host has while its repeated reservation was placed on another."""
+
+    def __init__(self, started: bool) -> None:
+        self.core = Coordinator(0.0, Times())
+        self.core.handle(ev.HostAttached("new", 1, 4), 0.0)
+        self.reserved = self.core.handle(ev.ReservationAsked("dm", ("s1",)), 0.0)
+        facts = (HostedSession("s1", "dm", started, False),)
+        self.told = self.core.handle(ev.HostAttached("old", 1, 4, facts), 1.0)
+
+    def orders(self) -> list[tuple[str, do.Order]]:
+        return [(e.host_name, e.order) for e in self.told if isinstance(e, do.TellHost)]
+
+    def places(self) -> dict[str, tuple[int, int, int]]:
+        hosts = self.core.capacity(1.0).hosts
+        return {h.host_name: (h.running, h.held, h.ending) for h in hosts}
+
+
+def test_f21_of_a_session_on_two_hosts_the_one_that_was_begun_stays_and_both_places_count():
+    twice = Twice(started=True)
+    assert twice.orders() == [("new", do.Kill("s1", 0.0))]
+    assert twice.places() == {"new": (0, 0, 1), "old": (1, 0, 0)}
+    twice.core.handle(ev.SessionCreated("new", 1, "s1"), 1.0)
+    twice.core.handle(ev.SessionGone("new", 1, "s1"), 1.0)
+    assert twice.places() == {"new": (0, 0, 0), "old": (1, 0, 0)}
+
+
+def test_f21_of_a_session_on_two_hosts_that_was_not_begun_the_one_told_of_later_is_ended():
+    twice = Twice(started=False)
+    assert twice.orders() == [("old", do.Kill("s1", 0.0))]
+    twice.core.handle(ev.SessionCreated("new", 1, "s1"), 1.0)
+    assert twice.places() == {"new": (0, 1, 0), "old": (0, 0, 1)}
+    twice.core.handle(ev.HostAttached("old", 2, 4), 1.0)
+    assert twice.places() == {"new": (0, 1, 0), "old": (0, 0, 0)}
+
+
+def test_f28_what_a_stray_says_is_acknowledged_unread():
+    twice = Twice(started=False)
+    outcome = Outcome("s1", 1, "", ends_session=True)
+    effects = twice.core.handle(ev.OutcomesRelayed("old", 1, (outcome,)), 1.0)
+    assert effects == [do.TellHost("old", 1, do.Acknowledge("s1", 1))]
+    assert twice.core.take_outcomes("dm", 10, 1000) == []
+
+
+@pytest.mark.parametrize("hello_first", [True, False])
+def test_f22_a_session_that_its_data_manager_does_not_believe_in_is_ended(hello_first):
+    """Its loss was told by the proxy manager before this one; nobody else would end it."""
+    core = Coordinator(0.0, Times())
+    facts = tuple(HostedSession(name, "dm", True, False) for name in ("lost", "alive"))
+    happens = [ev.HostAttached("a", 1, 4, facts), ev.DataManagerAttached("dm", ("alive",))]
+    if hello_first:
+        happens.reverse()
+    effects = [effect for event in happens for effect in core.handle(event, 1.0)]
+    told = [effect.order for effect in effects if isinstance(effect, do.TellHost)]
+    assert told == [do.Kill("lost", 0.0)]
+    outcome = Outcome("lost", 1, "", ends_session=True)
+    core.handle(ev.OutcomesRelayed("a", 1, (outcome,)), 1.0)
+    core.handle(ev.SessionGone("a", 1, "lost"), 1.0)
+    assert core.take_outcomes("dm", 10, 1000) == []
+    (host,) = core.capacity(1.0).hosts
+    assert (host.running, host.ending) == (1, 0)
+
+
+def test_f22_what_was_begun_here_is_not_ended_by_a_hello_that_is_older():
+    s = scene(a=1)
+    s.place(1)
+    s.start("s0")
+    s.handle(ev.DataManagerAttached("dm", ()))
+    assert (orders(s), s.host("a").running) == ([], 1)

@@ -1,6 +1,6 @@
 """Hosts: attached, silent, lost, gone. What a host says it has is fact."""
 
-from proxy_manager.core import judgement, operators, reservations
+from proxy_manager.core import judgement, operators, orphans, reservations, strays
 from proxy_manager.core.effects import Drain, DropHost, Kill, Start
 from proxy_manager.core.events import HostAttached
 from proxy_manager.core.ledger import RESERVED, Place, Stage
@@ -17,7 +17,7 @@ def attach(state: State, event: HostAttached) -> None:
     state.changes += 1
     facts = {fact.session_id: fact for fact in event.sessions}
     for place in state.ledger.on_host(name):
-        fact = facts.get(place.session_id)
+        fact = facts.get(strays.session_of(place))
         if fact is None:
             gone(state, place.session_id, f"{name} came back without it")
         elif fact.gone:
@@ -47,9 +47,11 @@ def _taken_in(state: State, event: HostAttached) -> Host:
     )
 
 
-def fail(state: State, session_id: str, message: str) -> None:
+def fail(state: State, host: Host, session_id: str, message: str) -> None:
     """A container is gone, or could not be made: that of a session that begins says how healthy
     its host is."""
+    if strays.free(state, session_id, host.name):
+        return
     place, session = state.ledger.get(session_id), state.sessions.get(session_id)
     if place is not None and session is not None and place.stage in RESERVED:
         judgement.fail(state, session)
@@ -114,11 +116,11 @@ def _watch(state: State, host: Host) -> None:
 
 def _reconcile(state: State, host_name: str, fact: HostedSession) -> None:
     session = state.sessions.get(fact.session_id)
-    place = state.ledger.get(fact.session_id)
     if session is None:
-        session = Session(fact.session_id, fact.data_manager_id, host_name, initiated=fact.started)
-        session.judged = True
-        state.enter(session)
+        session = _new_session(state, host_name, fact)
+    elif strays.settle(state, session, host_name, fact):
+        return
+    place = state.ledger.get(fact.session_id)
     # An end made for a session that no host had yet names none.
     state.move(session, host_name)
     if fact.gone:
@@ -128,8 +130,25 @@ def _reconcile(state: State, host_name: str, fact: HostedSession) -> None:
         state.tell(host_name, Kill(fact.session_id, 0.0))
     elif place is None:
         _adopt(state, session, Stage.RUNNING if session.initiated else Stage.HELD)
+        _obey_early(state, session)
     elif place.stage is Stage.RUNNING:
         _tell_again(state, session, fact)
+
+
+def _new_session(state: State, host_name: str, fact: HostedSession) -> Session:
+    session = Session(fact.session_id, fact.data_manager_id, host_name, initiated=fact.started)
+    session.judged, session.adopted = True, fact.started
+    state.enter(session)
+    orphans.disown(state, session)
+    return session
+
+
+def _obey_early(state: State, session: Session) -> None:
+    """Does what was asked of a session before its host told of it."""
+    if session.session_id in state.early_drains:
+        reservations.drain(state, session.session_id)
+    if session.session_id in state.early_cancels:
+        reservations.cancel(state, session.session_id)
 
 
 def _adopt(state: State, session: Session, stage: Stage) -> None:

@@ -113,13 +113,13 @@ class Coordinator:
                 state.changes += 1
                 state.refresh(host.name)
             case events.SessionCreated(session_id=session_id):
-                reservations.created(state, session_id)
+                reservations.created(state, host, session_id)
             case events.SessionStartFailed(session_id=session_id, message=message):
-                attachments.fail(state, session_id, message)
+                attachments.fail(state, host, session_id, message)
             case events.OutcomesRelayed(outcomes=outcomes):
                 deliveries.relay(state, host, outcomes)
             case events.SessionGone(session_id=session_id):
-                attachments.fail(state, session_id, f"it died on {host.name}")
+                attachments.fail(state, host, session_id, f"it died on {host.name}")
             case events.HostLeft():
                 attachments.leave(state, host)
             case events.HostDetached():

@@ -1,6 +1,6 @@
 """Outcomes: from hosts to data managers, and how far they are committed back down."""
 
-from proxy_manager.core import judgement
+from proxy_manager.core import judgement, orphans
 from proxy_manager.core.effects import Acknowledge
 from proxy_manager.core.events import DataManagerAttached
 from proxy_manager.core.model import Outcome
@@ -10,13 +10,14 @@ from proxy_manager.core.state import Host, Session, State
 def relay(state: State, host: Host, outcomes: tuple[Outcome, ...]) -> None:
     """Keeps what is new for its data manager; acknowledges again what is committed already.
 
-    What a fenced session says is acknowledged unread, so that it can end.
+    What a fenced session says, or a stray, is acknowledged unread, so that it can end.
     """
     committed: dict[str, int] = {}
     for outcome in outcomes:
         session = state.sessions.get(outcome.session_id)
         # One that is not known is one whose end was committed.
-        if session is None or session.fenced or outcome.number <= session.acknowledged:
+        ignored = session is None or session.fenced or session.host_name != host.name
+        if session is None or ignored or outcome.number <= session.acknowledged:
             committed[outcome.session_id] = outcome.number
         elif outcome.number > session.seen:
             _take_in(state, session, outcome)
@@ -42,6 +43,7 @@ def attach_data_manager(state: State, event: DataManagerAttached) -> None:
     state.outbox(event.data_manager_id).begin()
     state.believed[event.data_manager_id] = set(event.session_ids)
     answer_believed(state)
+    orphans.note(state, event)
 
 
 def answer_believed(state: State) -> None:
@@ -49,7 +51,7 @@ def answer_believed(state: State) -> None:
 
     Not before hosts had the time of a lease to attach since this proxy manager began.
     """
-    if state.now < state.since + state.times.lease_seconds:
+    if state.is_new:
         return
     for data_manager_id, session_ids in state.believed.items():
         for session_id in sorted(session_ids - state.sessions.keys()):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from proxy_manager.core import strays
 from proxy_manager.core.ledger import RESERVED, Stage
 from proxy_manager.core.state import Host, State
 
@@ -50,6 +51,9 @@ def _check_places(state: State) -> None:
         told = state.ledger.count(host_name, stage)
         _hold(told == counted[host_name, stage], "counts add up", host_name, stage, told)
     for place in state.ledger:
+        if strays.session_of(place) != place.session_id:
+            _hold(place.stage is Stage.ENDING, "a stray is being ended", place)
+            continue
         session = state.sessions.get(place.session_id)
         _hold(session is not None, "a place is of a session", place)
         assert session is not None

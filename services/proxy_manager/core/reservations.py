@@ -12,7 +12,7 @@ from proxy_manager.core.model import (
     ReservationLapsed,
     SessionUnknown,
 )
-from proxy_manager.core.state import Session, State
+from proxy_manager.core.state import Host, Session, State
 
 
 def ask(state: State, event: ReservationAsked) -> None:
@@ -44,8 +44,11 @@ def _place(state: State, session_id: str, event: ReservationAsked) -> None:
     state.answer(session_id, declined)
 
 
-def created(state: State, session_id: str) -> None:
+def created(state: State, host: Host, session_id: str) -> None:
     """The container answers: from now on the place is held."""
+    known = state.ledger.get(session_id)
+    if known is None or known.host_name != host.name:
+        return
     if place := state.ledger.hold(session_id, state.now, state.now + state.times.hold_seconds):
         state.answer(session_id, Granted(place.host_name, place.until))
 
@@ -80,6 +83,8 @@ def drain(state: State, session_id: str) -> None:
     if session := _running(state, session_id):
         session.drained = True
         state.tell(session.host_name, Drain(session_id))
+    elif state.is_new and session_id not in state.sessions:
+        state.early_drains.add(session_id)
 
 
 def cancel(state: State, session_id: str) -> None:
@@ -87,6 +92,8 @@ def cancel(state: State, session_id: str) -> None:
     if session := _running(state, session_id):
         session.cancelled = True
         state.tell(session.host_name, Kill(session_id, state.times.grace_seconds))
+    elif state.is_new and session_id not in state.sessions:
+        state.early_cancels.add(session_id)
     else:
         release(state, session_id)
 

@@ -80,7 +80,8 @@ class Session:
     What it was told to do is kept, so that a host which lost an order to a broken connection is
     told again. `seen` and `acknowledged` are outcome numbers; `fenced` means that its end was
     made here, and whatever else it says counts no more. `judged` means that nothing more follows
-    from it for the health of its host; it runs `since` a time.
+    from it for the health of its host; it runs `since` a time. One that is `adopted` was begun
+    through another proxy manager, and is known from its host.
     """
 
     session_id: str
@@ -98,11 +99,16 @@ class Session:
     done: bool = False
     since: float = 0.0
     judged: bool = False
+    adopted: bool = False
 
 
 @dataclass
 class State:
-    """What is known `now`, and the effects of the event that is being taken in."""
+    """What is known `now`, and the effects of the event that is being taken in.
+
+    What is asked of sessions that no host has told of yet is kept as long as hosts have to attach
+    after this proxy manager began: nobody would ask it again.
+    """
 
     since: float
     now: float
@@ -118,9 +124,17 @@ class State:
     ledger: Ledger = field(default_factory=Ledger)
     outboxes: dict[str, Outbox] = field(default_factory=dict)
     believed: dict[str, set[str]] = field(default_factory=dict)
+    named: dict[str, frozenset[str]] = field(default_factory=dict)
+    early_drains: set[str] = field(default_factory=set)
+    early_cancels: set[str] = field(default_factory=set)
     done: deque[tuple[float, Session]] = field(default_factory=deque)
     effects: list[Effect] = field(default_factory=list)
     changes: int = 0
+
+    @property
+    def is_new(self) -> bool:
+        """Whether hosts that were attached before this proxy manager began may not be back yet."""
+        return self.now < self.since + self.times.lease_seconds
 
     def tell(self, host_name: str, order: Order) -> None:
         """Sends an order, if the host is attached; if not, attaching will make up for it."""
@@ -191,7 +205,10 @@ class State:
             self.done.append((self.now + self.times.hold_seconds, session))
 
     def forget_done(self) -> None:
-        """Forgets the sessions that have been done for long enough."""
+        """Forgets the sessions that have been done for long enough, and what nobody waits for."""
+        if not self.is_new:
+            self.early_drains.clear()
+            self.early_cancels.clear()
         while self.done and self.done[0][0] <= self.now:
             _, session = self.done.popleft()
             self._forget(session)
