@@ -1,30 +1,32 @@
 """What the core's tests share: the orchestrator in conversation with nobody but the test."""
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from data_manager.core import events
 from data_manager.core.effects import (
-    AskCapacity,
-    CancelSession,
+    Action,
+    CancelSlices,
     Change,
     DropSession,
     Effect,
-    Initiate,
-    Release,
+    LoadSlices,
     Reserve,
     SaveRun,
     SaveSession,
     SaveSlice,
+    SaveStorage,
     SaveUnread,
 )
-from data_manager.core.invariants import check
+from data_manager.core.invariants import check, check_stored
 from data_manager.core.kinds import run_of
 from data_manager.core.model import (
     Cut,
     Failure,
-    Options,
     Position,
     Request,
     Run,
@@ -36,7 +38,9 @@ from data_manager.core.model import (
     Span,
     UnreadFile,
 )
+from data_manager.core.options import Options, QueuePolicy
 from data_manager.core.orchestrator import Orchestrator
+from data_manager.core.queues import WINDOW_SLICES, Key
 
 NAME = "dm"
 SNAPSHOT = b"\7" * 32
@@ -50,6 +54,7 @@ class Disk:
         self.slices: dict[str, Slice] = {}
         self.sessions: dict[str, Session] = {}
         self.unread: dict[tuple[str, int], UnreadFile] = {}
+        self.storages: dict[str, int] = {}
         self.sessions_ever: set[str] = set()
 
     def commit(self, change: Change) -> None:
@@ -69,6 +74,24 @@ class Disk:
                 del self.sessions[session_id]
             case SaveUnread(run_id, number, file):
                 self.unread[run_id, number] = file
+            case SaveStorage(storage, streams):
+                self.storages[storage] = streams
+            case CancelSlices(run_id):
+                for slice_ in self.of(run_id):
+                    if not slice_.state.terminal:
+                        cancelled = replace(slice_, state=SliceState.CANCELLED, session_id=None)
+                        self.slices[slice_.slice_id] = cancelled
+
+    def of(self, run_id: str) -> list[Slice]:
+        return [slice_ for slice_ in self.slices.values() if slice_.run_id == run_id]
+
+    def queued(self, load: LoadSlices) -> events.SlicesLoaded:
+        """The part of a queue that is asked for."""
+        queued = [s for s in self.of(load.run_id) if s.state is SliceState.QUEUED]
+        keys = sorted(Key(s.turn, s.number, s.slice_id) for s in queued)
+        part = [key for key in keys if load.after is None or key > load.after][: load.most]
+        slices = tuple(self.slices[key.slice_id] for key in part)
+        return events.SlicesLoaded(load.run_id, slices, load.most)
 
     def _commit_slice(self, slice_: Slice) -> None:
         old = self.slices.get(slice_.slice_id)
@@ -81,44 +104,77 @@ class Disk:
 
     def found(self) -> events.Restarted:
         """What a restart finds."""
-        live = {run_id for run_id, run in self.runs.items() if not run.state.terminal}
+        live = [run_id for run_id, run in self.runs.items() if not run.state.terminal]
         return events.Restarted(
-            tuple(run for run_id, run in self.runs.items() if run_id in live),
-            tuple(s for s in self.slices.values() if s.run_id in live),
-            tuple(s for s in self.sessions.values() if s.run_id in live),
+            tuple(self.runs[run_id] for run_id in live),
+            tuple(s for run_id in live for s in self.of(run_id) if s.session_id or s.number < 1),
+            tuple(self.sessions.values()),
             tuple((key[0], file) for key, file in self.unread.items() if key[0] in live),
+            {run_id: Counter(s.state for s in self.of(run_id)) for run_id in live},
+            {run_id: max(s.turn for s in self.of(run_id)) for run_id in live},
+            self.storages,
         )
 
 
 class Conversation:
-    """An orchestrator, its disk, and a test that answers. Checks the invariants at every word."""
+    """An orchestrator, its disk, and a test that answers. Checks the invariants at every word.
 
-    def __init__(self) -> None:
+    Parts of queues are loaded at once, unless the test itself is to answer that, too.
+    """
+
+    def __init__(
+        self,
+        policy: QueuePolicy = QueuePolicy.FAIR,
+        window: int = WINDOW_SLICES,
+        *,
+        jitter: Callable[[], float] = lambda: 1.0,
+        loading: bool = True,
+    ) -> None:
+        self.new = partial(Orchestrator, NAME, jitter, policy, window)
+        self.loading = loading
         self.now = 100.0
         self.disk = Disk()
-        self.orchestrator = Orchestrator(NAME, lambda: 1.0)
+        self.orchestrator = self.new()
         self.tell(events.TimePassed())
 
     def tell(self, event: events.Event) -> list[Effect]:
         """Has an event decided; what is asked of others."""
         effects = self.orchestrator.handle(event, self.now)
-        check(self.orchestrator.state)
         asked: list[Effect] = []
         for effect in effects:
-            if isinstance(effect, AskCapacity | Reserve | Release | Initiate | CancelSession):
+            if isinstance(effect, Action):
                 asked.append(effect)
-            elif isinstance(effect, SaveRun | SaveSlice | SaveSession | DropSession | SaveUnread):
+            elif isinstance(effect, Change):
                 self.disk.commit(effect)
+        check(self.orchestrator.state)
+        check_stored(self.orchestrator.state, self.disk.slices)
+        assert self.orchestrator.wake_time() <= self.now + 5.0, "whatever waits has a timer"
+        if not self.loading:
+            return asked
+        loads = [effect for effect in asked if isinstance(effect, LoadSlices)]
+        asked = [effect for effect in asked if not isinstance(effect, LoadSlices)]
+        for load in loads:
+            asked += self.tell(self.disk.queued(load))
         return asked
 
     def restart(self) -> list[Effect]:
         """Kills the orchestrator; another one goes on from the disk."""
-        self.orchestrator = Orchestrator(NAME, lambda: 1.0)
+        self.orchestrator = self.new()
         return self.tell(self.disk.found())
 
-    def begin(self, run_id: str, kind: RunKind = RunKind.BACKUP, **options: int) -> list[Effect]:
+    def begin(
+        self,
+        run_id: str,
+        kind: RunKind = RunKind.BACKUP,
+        *,
+        repository: str = "/repo",
+        storage: str = "",
+        **options: object,
+    ) -> list[Effect]:
         source = b"/asset" if kind is RunKind.BACKUP else b""
-        request = Request(kind, "/repo", run_id, source, options=Options(**options))
+        request = Request(
+            kind, repository, run_id, source, storage=storage, options=Options(**options)
+        )
         return self.tell(events.RunBegun(Run(run_id, request)))
 
     def capacity(self, sessions: int) -> list[Session]:

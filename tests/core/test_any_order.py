@@ -1,90 +1,30 @@
-"""Any order of grants, refusals, outcomes, losses, duplicates and restarts: the invariants hold
-after every event, and every run ends once the faults stop."""
+"""Any order of grants, refusals, outcomes, losses, duplicates and restarts, by every method and
+policy: the invariants hold after every event, and every run ends once the faults stop."""
 
-from dataclasses import dataclass, field
+import random
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     precondition,
     rule,
     run_state_machine_as_test,
 )
 
+from core.world import World
 from data_manager.core import events
-from data_manager.core.effects import AskCapacity, CancelSession, Effect, Initiate, Reserve
-from data_manager.core.model import (
-    Cut,
-    Failure,
-    Position,
-    RunKind,
-    RunState,
-    SliceKind,
-    SliceState,
-    Span,
-)
+from data_manager.core.effects import CancelSession, Effect, Feed, Initiate, LoadSlices
+from data_manager.core.kinds import UNCOUNTED
+from data_manager.core.model import Failure, RunKind, RunState, SliceState
+from data_manager.core.options import Method, QueuePolicy, SliceOrder
 
-CRAWLS = (SliceKind.CRAWL, SliceKind.RESTORE_CRAWL)
 FAULTS = [None, None, Failure.TRANSIENT, Failure.CANCELLED, Failure.INTERNAL, Failure.STORAGE_FULL]
+TIMES_MS = [0, 100, 6_000, 90_000]
+STORAGES = ["", "nas", "san"]
 index = st.integers(0, 1_000)
-
-
-@dataclass
-class Worker:
-    """A session that really runs: its slices with their attempts, and how far a crawl is."""
-
-    session_id: str
-    slices: list[tuple[str, int, SliceKind]]
-    through: int = 0
-    batches: int = 0
-    stopped: bool = False
-
-
-@dataclass
-class World:
-    """What the data manager does not see: sessions that run, and all that was ever said."""
-
-    cuts: dict[str, int] = field(default_factory=dict)
-    workers: dict[str, Worker] = field(default_factory=dict)
-    said: list[events.Event] = field(default_factory=list)
-
-    def start(self, effect: Initiate) -> None:
-        """Twice is once."""
-        slices = [(s.slice_id, s.attempt, s.kind) for s in effect.slices]
-        place = effect.run.cut_through
-        through = int(place.path or b"0") if place else 0
-        worker = Worker(effect.session.session_id, slices, through)
-        self.workers.setdefault(effect.session.session_id, worker)
-
-    def step(self, worker: Worker, failure: Failure | None) -> events.Event:
-        """The next thing that a session says."""
-        event = self._step(worker, failure)
-        self.said.append(event)
-        return event
-
-    def _step(self, worker: Worker, failure: Failure | None) -> events.Event:
-        if not worker.slices:
-            del self.workers[worker.session_id]
-            return events.SessionEnded(worker.session_id)
-        slice_id, attempt, kind = worker.slices[0]
-        total = self.cuts[slice_id.partition(":")[0]]
-        if worker.stopped:
-            failure = Failure.CANCELLED
-        elif kind in CRAWLS and failure is None and worker.through < total:
-            return self._cut(worker, slice_id, attempt, total)
-        worker.slices.pop(0)
-        return events.SliceEnded(worker.session_id, slice_id, attempt, failure, "it failed")
-
-    def _cut(self, worker: Worker, slice_id: str, attempt: int, total: int) -> events.Event:
-        start = Position(b"%d" % worker.through if worker.through else b"")
-        worker.through += 1
-        stop = Position(b"%d" % worker.through) if worker.through < total else None
-        worker.batches += 1
-        cuts = (Cut(Span(start, stop), 1, 1),)
-        return events.CutsMade(
-            worker.session_id, slice_id, attempt, worker.batches - 1, cuts, b"s" * 32
-        )
+rarely = st.integers(0, 3).map(lambda number: number == 0)
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -94,72 +34,80 @@ class AnyOrder(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.talk = self.conversation()
         self.world = World()
         self.pending: list[Effect] = []
+        self.read: list[events.SlicesLoaded] = []
+
+    @initialize(policy=st.sampled_from(QueuePolicy), window=st.sampled_from([1, 2, 3, 5, 2_000]))
+    def talk_begins(self, policy: QueuePolicy, window: int) -> None:
+        jitter = random.Random(0).random
+        self.talk = self.conversation(policy, window, jitter=jitter, loading=False)
 
     def tell(self, event: events.Event) -> None:
+        state = self.talk.orchestrator.state
+        before = dict(state.storage_streams)
         self.pending += self.talk.tell(event)
+        for storage, limit in state.storage_limits.items():
+            most = max(limit, before.get(storage, 0))
+            assert state.storage_streams[storage] <= most, "no more streams than a storage takes"
 
-    @precondition(lambda self: len(self.world.cuts) < 3)
+    @precondition(lambda self: len(self.world.cuts) < 4)
     @rule(
-        kind=st.sampled_from(RunKind),
-        cuts=st.integers(0, 9),
+        kind=st.sampled_from([*RunKind, RunKind.BACKUP]),
+        cuts=st.integers(0, 12),
         streams=st.integers(1, 4),
         most=st.integers(1, 3),
+        repository=st.sampled_from(["/one", "/one", "/two"]),
+        storage=st.sampled_from(STORAGES),
+        method=st.sampled_from([*Method, Method.CONTINUOUS]),
+        order=st.sampled_from(SliceOrder),
+        weight=st.integers(1, 3),
     )
-    def begin(self, kind: RunKind, cuts: int, streams: int, most: int) -> None:
+    def begin(self, kind: RunKind, cuts: int, streams: int, most: int, **fields: object) -> None:
         run_id = f"r{len(self.world.cuts)}"
         self.world.cuts[run_id] = cuts
-        self.pending += self.talk.begin(run_id, kind, streams=streams, slices_per_session=most)
+        self.pending += self.talk.begin(
+            run_id, kind, streams=streams, slices_per_session=most, **fields
+        )
 
     @precondition(lambda self: self.pending)
-    @rule(which=index, places=st.integers(0, 5), chosen=index, answered=st.booleans())
-    def perform(self, which: int, places: int, chosen: int, answered: bool) -> None:
-        """Does one thing that was asked; its answer may be lost on the way."""
+    @rule(which=index, places=st.integers(0, 5), chosen=index, lost=rarely)
+    def perform(self, which: int, places: int, chosen: int, lost: bool) -> None:
+        """Does one thing that was asked; it, or its answer, may be lost on the way."""
         effect = self.pending.pop(which % len(self.pending))
-        answer = self.answer_to(effect, places, chosen, answered)
+        if isinstance(effect, LoadSlices):
+            self.read.append(self.talk.disk.queued(effect))
+            return
+        answer = self.world.answer_to(effect, places, chosen, lost=lost)
         if answer is not None:
             self.world.said.append(answer)
             self.tell(answer)
 
-    def answer_to(
-        self, effect: Effect, places: int, chosen: int, answered: bool
-    ) -> events.Event | None:
-        match effect:
-            case AskCapacity() if answered:
-                return events.CapacityReported(places)
-            case AskCapacity():
-                return events.CapacityUnanswered()
-            case Reserve(sessions):
-                names = tuple(session.session_id for session in sessions)
-                granted = frozenset(n for bit, n in enumerate(names) if chosen >> bit & 1)
-                if answered:
-                    return events.ReservationAnswered(names, granted)
-                return events.ReservationUnanswered(names)
-            case Initiate(session):
-                return self.initiate(effect, session.session_id, chosen, answered)
-            case CancelSession(session_id):
-                if worker := self.world.workers.get(session_id):
-                    worker.stopped = True
-        return None
-
-    def initiate(
-        self, effect: Initiate, session_id: str, chosen: int, answered: bool
-    ) -> events.Event:
-        if chosen % 4 == 0 and session_id not in self.world.workers:
-            return events.ReservationLapsed(session_id)
-        if chosen % 7 != 0:
-            self.world.start(effect)
-            if answered:
-                return events.Initiated(session_id)
-        return events.InitiationUnanswered(session_id)
+    @precondition(lambda self: self.read)
+    @rule(which=index)
+    def load(self, which: int) -> None:
+        """What was read may be of long before."""
+        self.tell(self.read.pop(which % len(self.read)))
 
     @precondition(lambda self: self.world.workers)
-    @rule(which=index, failure=st.sampled_from(FAULTS))
-    def work(self, which: int, failure: Failure | None) -> None:
+    @rule(
+        which=index,
+        failure=st.sampled_from(FAULTS),
+        took_ms=st.sampled_from(TIMES_MS),
+        heard=st.booleans(),
+    )
+    def work(self, which: int, failure: Failure | None, took_ms: int, heard: bool) -> None:
         workers = list(self.world.workers.values())
-        self.tell(self.world.step(workers[which % len(workers)], failure))
+        worker = workers[which % len(workers)]
+        self.world.work(worker, failure, took_ms)
+        while heard and worker.wire:
+            self.tell(self.world.hear(worker))
+
+    @precondition(lambda self: self.world.speakers())
+    @rule(which=index)
+    def hear(self, which: int) -> None:
+        speakers = self.world.speakers()
+        self.tell(self.world.hear(speakers[which % len(speakers)]))
 
     @precondition(lambda self: self.world.workers)
     @rule(which=index, noticed=st.booleans())
@@ -177,7 +125,16 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.0, 0.1, 1.0, 5.0, 31.0]))
     def pass_time(self, seconds: float) -> None:
-        self.pending += self.talk.pass_time(seconds)
+        self.talk.now += seconds
+        self.tell(events.TimePassed())
+
+    @rule(event=st.sampled_from([events.CapacityGrew(), events.ProxiesConnected()]))
+    def proxies_tell(self, event: events.Event) -> None:
+        self.tell(event)
+
+    @rule(storage=st.sampled_from(STORAGES), streams=st.integers(0, 3))
+    def limit(self, storage: str, streams: int) -> None:
+        self.tell(events.StorageLimited(storage, streams))
 
     @precondition(lambda self: self.world.cuts)
     @rule(which=index)
@@ -188,39 +145,63 @@ class AnyOrder(RuleBasedStateMachine):
     def restart(self, forgotten: bool) -> None:
         """What was asked and not answered is either never done, or done unheard."""
         for effect in self.pending:
-            if not forgotten and isinstance(effect, Initiate):
-                self.world.start(effect)
+            if not forgotten and isinstance(effect, Initiate | Feed | CancelSession):
+                self.world.answer_to(effect, 0, 1, lost=False)
+        self.read = []
         self.pending = self.talk.restart()
 
     def teardown(self) -> None:
         """The faults stop: everything that is asked is done, and everything lost is noticed."""
-        for _ in range(200):
-            if not self.talk.orchestrator.state.lives:
+        if not hasattr(self, "talk"):
+            return
+        self.tell(events.ProxiesConnected())
+        self.heal()
+        for _ in range(300):
+            if not (self.talk.orchestrator.state.lives or self.talk.disk.sessions):
                 break
             self.heal()
         assert not self.talk.orchestrator.state.lives, "every run ends once the faults stop"
-        for run_id, run in self.talk.disk.runs.items():
-            tally = self.talk.tally(run_id)
-            if run.state is RunState.SUCCEEDED:
-                assert set(tally) == {SliceState.DONE}, "a run is whole, or not called so"
-            if run.state in (RunState.SUCCEEDED, RunState.PARTIAL):
-                bodies = 0 if run.request.kind is RunKind.VERIFY else self.world.cuts[run_id]
-                assert run.bodies == bodies
         assert not self.talk.disk.sessions, "no session is left"
+        assert not self.world.workers, "no container is left"
+        for run_id in self.talk.disk.runs:
+            self.check_end(run_id)
+
+    def check_end(self, run_id: str) -> None:
+        run = self.talk.disk.runs[run_id]
+        tally = self.talk.tally(run_id)
+        if run.state is RunState.SUCCEEDED:
+            assert set(tally) == {SliceState.DONE}, "a run is whole, or not called so"
+        if run.state in (RunState.SUCCEEDED, RunState.PARTIAL):
+            bodies = 0 if run.request.kind is RunKind.VERIFY else self.world.cuts[run_id]
+            assert run.bodies == bodies
+        done = [s for s in self.talk.disk.of(run_id) if s.state is SliceState.DONE]
+        counted = sum(slice_.kind not in UNCOUNTED for slice_ in done)
+        assert run.counts.files == counted, "what is done counts once"
 
     def heal(self) -> None:
-        while self.pending:
-            effect = self.pending.pop(0)
-            answer = self.answer_to(effect, 4, 2**5 - 1, answered=True)
-            if answer is not None:
-                self.tell(answer)
-        for session_id in self.talk.orchestrator.sessions_alive():
-            if session_id not in self.world.workers:
+        while self.pending or self.read:
+            while self.read:
+                self.tell(self.read.pop())
+            effect = self.pending.pop(0) if self.pending else None
+            if isinstance(effect, LoadSlices):
+                self.read.append(self.talk.disk.queued(effect))
+            elif effect is not None:
+                answer = self.world.answer_to(effect, 4, 2**5 - 1, lost=False)
+                if answer is not None:
+                    self.tell(answer)
+        alive = self.talk.orchestrator.sessions_alive()
+        for session_id in list(self.world.workers):
+            if session_id not in alive:
+                del self.world.workers[session_id]
+        for session_id in alive:
+            if session_id not in self.world.workers and session_id not in self.world.over:
                 self.tell(events.SessionEnded(session_id, Failure.SESSION_LOST, "unknown"))
         for worker in list(self.world.workers.values()):
-            while worker.session_id in self.world.workers:
-                self.tell(self.world.step(worker, None))
-        self.pending += self.talk.pass_time(5.0)
+            while worker.session_id in self.world.workers and not worker.idle:
+                self.world.work(worker, None, 100)
+        while speakers := self.world.speakers():
+            self.tell(self.world.hear(speakers[0]))
+        self.pass_time(5.0)
 
 
 def test_the_invariants_hold_in_any_order_and_every_run_ends(conversations):

@@ -1,9 +1,9 @@
-"""What every fault leads to: duplicates, old attempts, failures, losses, restarts, cancels."""
+"""What every fault leads to: duplicates, old attempts, failures, losses."""
 
 import pytest
 
 from data_manager.core import events
-from data_manager.core.effects import AskCapacity, CancelSession, Initiate, Release
+from data_manager.core.effects import CancelSession, Initiate, Release
 from data_manager.core.model import (
     Counts,
     Failure,
@@ -13,7 +13,7 @@ from data_manager.core.model import (
     UnreadFile,
     UnreadReason,
 )
-from data_manager.core.slices import FAILURES_MAX, STOP_SECONDS
+from data_manager.core.slices import FAILURES_MAX
 
 
 def test_a_result_that_comes_twice_counts_once(talk):
@@ -229,155 +229,3 @@ def test_work_that_is_refused_fails_in_the_end(talk):
         talk.grant([session])
         talk.tell(events.InitiationRefused(session.session_id, "too large"))
     assert talk.state("v") is RunState.FAILED
-
-
-def test_cancel_stops_sessions_and_ends_when_they_have(talk):
-    talk.crawled("b", 16, streams=2)
-    sessions = talk.capacity(2)
-    talk.grant(sessions)
-    asked = talk.tell(events.CancelAsked("b"))
-    assert asked == [CancelSession(session.session_id) for session in sessions]
-    for session in sessions:
-        assert talk.state("b") is RunState.RUNNING
-        talk.ended(session.session_id, Failure.CANCELLED)
-    assert talk.state("b") is RunState.CANCELLED
-    assert talk.tally("b")[SliceState.CANCELLED] == 16
-    assert talk.tell(events.CancelAsked("b")) == []
-
-
-def test_cancel_while_reserving_releases_what_is_granted(talk):
-    talk.crawled("b", 16, streams=2)
-    sessions = talk.capacity(2)
-    asked = talk.tell(events.CancelAsked("b"))
-    assert asked == [Release((session.session_id,)) for session in sessions]
-    assert talk.state("b") is RunState.CANCELLED
-    assert talk.answer(sessions, sessions[:1]) == [Release((sessions[0].session_id,))]
-
-
-def test_a_cancelled_run_whose_sessions_never_answer_ends_all_the_same(talk):
-    talk.crawled("b", 8, streams=1)
-    talk.grant(talk.capacity(1))
-    talk.tell(events.CancelAsked("b"))
-    assert talk.orchestrator.wake_time() <= talk.now + STOP_SECONDS
-    assert any(isinstance(effect, CancelSession) for effect in talk.pass_time(5.0))
-    talk.pass_time(STOP_SECONDS)
-    assert talk.state("b") is RunState.CANCELLED
-
-
-def test_cancel_after_the_seal_changes_nothing(talk):
-    talk.crawled("b", 1, streams=1)
-    [session] = talk.capacity(1)
-    talk.grant([session])
-    talk.work(session)
-    [seal] = talk.capacity(1)
-    talk.grant([seal])
-    talk.done("b:close")
-    talk.tell(events.CancelAsked("b"))
-    talk.ended(seal.session_id)
-    assert talk.state("b") is RunState.SUCCEEDED
-
-
-def test_the_seal_names_all_records_in_walk_order(talk):
-    talk.crawled("b", 12, streams=2)
-    sessions = talk.capacity(2)
-    talk.grant(sessions)
-    for session in reversed(sessions):
-        talk.work(session)
-    [initiate] = [effect for effect in talk.grant(talk.capacity(1)) if isinstance(effect, Initiate)]
-    assert [slice_.number for slice_ in initiate.records] == list(range(1, 13))
-    assert all(slice_.result_id for slice_ in initiate.records)
-
-
-def test_a_restart_releases_reservations_and_initiates_what_was_granted(talk):
-    talk.crawled("a b", 8, streams=1)
-    sessions = talk.capacity(2)
-    talk.restart()
-    assert talk.disk.sessions == {}
-    assert talk.queue("a") == list(range(1, 9))
-    sessions = talk.capacity(2)
-    talk.grant(sessions)
-    asked = talk.restart()
-    initiated = [effect.session for effect in asked if isinstance(effect, Initiate)]
-    assert [session.slice_ids for session in initiated] == [s.slice_ids for s in sessions]
-    for session in sessions:
-        talk.tell(events.Initiated(session.session_id))
-    asked = talk.restart()
-    assert not [effect for effect in asked if isinstance(effect, Initiate)]
-    assert talk.orchestrator.sessions_alive() == [s.session_id for s in sessions]
-    for session in sessions:
-        talk.work(session)
-    talk.finish(2)
-    assert talk.state("a") is talk.state("b") is RunState.SUCCEEDED
-
-
-def test_a_restart_goes_on_with_a_cancel(talk):
-    talk.crawled("b", 8, streams=1)
-    [session] = talk.capacity(1)
-    talk.grant([session])
-    talk.tell(events.CancelAsked("b"))
-    assert CancelSession(session.session_id) in talk.restart()
-    talk.ended(session.session_id, Failure.CANCELLED)
-    assert talk.state("b") is RunState.CANCELLED
-
-
-def test_if_no_notice_ever_comes_the_tick_asks_again(talk):
-    talk.crawled("b", 8, streams=1)
-    for _ in range(20):
-        talk.tell(events.CapacityUnanswered())
-        talk.pass_time(0.0)
-    assert talk.orchestrator.wake_time() <= talk.now + 5.0
-    assert AskCapacity() in talk.pass_time(5.0)
-
-
-def test_a_run_with_nothing_in_it_is_sealed(talk):
-    talk.begin("b", streams=1)
-    [crawl] = talk.capacity(1)
-    talk.grant([crawl])
-    talk.done("b:0", result_id=b"")
-    talk.ended(crawl.session_id)
-    talk.finish(1)
-    assert talk.state("b") is RunState.SUCCEEDED
-
-
-def test_more_slices_than_a_seal_can_name_fail_with_advice(talk):
-    talk.begin("b", streams=1)
-    [crawl] = talk.capacity(1)
-    talk.grant([crawl])
-    talk.cut("b", 10_001, end=False)
-    talk.ended(crawl.session_id, Failure.CANCELLED)
-    assert talk.state("b") is RunState.FAILED
-    assert "slice_bytes" in talk.disk.runs["b"].message
-
-
-def test_progress_adds_to_what_is_committed(talk):
-    talk.crawled("b", 2, streams=1)
-    [session] = talk.capacity(1)
-    talk.grant([session])
-    talk.done("b:1", counts=Counts(files=2))
-    talk.tell(events.Progressed(session.session_id, "b:2", 1, Counts(files=5)))
-    standing = talk.orchestrator.standing("b")
-    assert standing.run.counts.files == 7
-    assert standing.slices[SliceState.RUNNING] == 1
-    assert standing.streams == 1
-    talk.tell(events.Progressed(session.session_id, "b:2", 9, Counts(files=50)))
-    assert talk.orchestrator.standing("b").run.counts.files == 7
-
-
-def test_at_most_a_thousand_unread_files_are_listed_and_all_are_counted(talk):
-    talk.crawled("b", 2, streams=1)
-    [session] = talk.capacity(1)
-    talk.grant([session])
-    files = tuple(UnreadFile(b"%d" % n, UnreadReason.DENIED, "") for n in range(700))
-    talk.done("b:1", unread_files=files, unread_count=5000)
-    talk.done("b:2", unread_files=files, unread_count=700)
-    assert len(talk.disk.unread) == 1000
-    talk.ended(session.session_id)
-    talk.finish(1)
-    assert talk.disk.runs["b"].unread_count == 5700
-    assert talk.state("b") is RunState.PARTIAL
-
-
-def test_an_idle_data_manager_waits_for_the_tick(talk):
-    assert talk.orchestrator.wake_time() == talk.now + 5.0
-    assert talk.pass_time(5.0) == []
-    assert talk.orchestrator.wake_time() == talk.now + 5.0

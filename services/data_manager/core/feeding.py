@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from data_manager.core.contending import turns_of
 from data_manager.core.effects import Drain, Feed
+from data_manager.core.giving_way import promised, wants_more
 from data_manager.core.kinds import run_of
 from data_manager.core.live import Live
 from data_manager.core.model import Session, SessionState, SliceState, Task
@@ -21,15 +22,18 @@ LINGER_SECONDS = 30.0
 
 def feed(state: State) -> None:
     """Gives sessions that have too little before them the next slices, whatever asset they are
-    of; those that have nothing first (step 612). Drains those for which nothing is left."""
+    of; those that have nothing first (step 612). Drains those for which nothing is left, and
+    those whose places others get, when it is their turn."""
     if not state.hungry:
         return
     fed: dict[str, list[Task]] = {}
     for repository, sessions in _hungry(state).items():
+        others = promised(state, repository)
         lives = [live for live in state.lives.values() if _feeds(state, live, repository)]
         if lives:
-            _feed_all(state, sessions, turns_of(state, lives), fed)
-        _drain_idle(state, repository, sessions)
+            waiting = [*lives, *(state.lives[run_id] for run_id in others)]
+            _feed_all(state, sessions, turns_of(state, waiting, others), others, fed)
+        _drain_idle(state, repository, sessions, others)
     for session_id, tasks in fed.items():
         state.ask(Feed(session_id, tuple(tasks)))
 
@@ -73,13 +77,19 @@ def _feeds(state: State, live: Live, repository: str) -> bool:
     )
 
 
-def _feed_all(state: State, sessions: deque[str], turns: Turns, fed: dict[str, list[Task]]) -> None:
+def _feed_all(
+    state: State,
+    sessions: deque[str],
+    turns: Turns,
+    others: dict[str, int],
+    fed: dict[str, list[Task]],
+) -> None:
     waiting = deque(sessions)
     while waiting and turns:
         session_id = waiting.popleft()
         if _satisfied(state, state.sessions[session_id]):
             state.hungry.pop(session_id)
-        elif task := _feed_one(state, session_id, turns):
+        elif task := _feed_one(state, session_id, turns, others):
             fed.setdefault(session_id, []).append(task)
             waiting.append(session_id)
 
@@ -92,11 +102,15 @@ def _satisfied(state: State, session: Session) -> bool:
     return enough_ahead(len(session.slice_ids), seconds)
 
 
-def _feed_one(state: State, session_id: str, turns: Turns) -> Task | None:
+def _feed_one(state: State, session_id: str, turns: Turns, others: dict[str, int]) -> Task | None:
+    """The next slice for a session, unless it is the turn of a run that it cannot serve: then one
+    that has nothing gives way to it, and one that has something gets no more before it."""
     held = len(state.sessions[session_id].slice_ids)
 
     def usable(contender: Contender) -> bool:
         live = state.lives[contender.run_id]
+        if contender.run_id in others:
+            return wants_more(state, live, others[contender.run_id])
         # Nothing waits in one session that another, which comes free sooner, could do.
         spare = held == 0 or (
             live.queue.ready > len(live.streams)
@@ -107,6 +121,13 @@ def _feed_one(state: State, session_id: str, turns: Turns) -> Task | None:
 
     chosen = turns.next(usable)
     if chosen is None:
+        return None
+    if chosen.run_id in others:
+        if held == 0:
+            _drain(state, session_id)
+            others[chosen.run_id] += 1
+            turns.count(chosen, 1, state.now)
+        turns.put(chosen)
         return None
     live = state.lives[chosen.run_id]
     turns.count(chosen, session_id not in live.streams, state.now)
@@ -119,7 +140,7 @@ def _feed_one(state: State, session_id: str, turns: Turns) -> Task | None:
 
 def _give(state: State, live: Live, session_id: str) -> Task:
     [slice_id] = live.queue.take(1, lambda name: 0, 0)
-    live.waiting_since = state.now
+    state.note_given(live)
     state.hold(live, session_id)
     place(state, live, slice_id, session_id, SliceState.RUNNING)
     state.note_peak(live)
@@ -128,18 +149,27 @@ def _give(state: State, live: Live, session_id: str) -> Task:
     return Task(live.run, live.slices[slice_id])
 
 
-def _drain_idle(state: State, repository: str, sessions: deque[str]) -> None:
+def _drain_idle(
+    state: State, repository: str, sessions: deque[str], others: dict[str, int]
+) -> None:
     """Lets sessions end for which no slice is left, or whose place others wait for."""
-    idle = [s for s in sessions if s in state.hungry and not state.sessions[s].slice_ids]
-    if not idle:
-        return
-    needed = _more_may_come(state, repository) and not _others_starve(state, repository)
-    for session_id in idle:
-        if not needed or state.hungry[session_id] + LINGER_SECONDS <= state.now:
-            del state.hungry[session_id]
-            draining = replace(state.sessions[session_id], state=SessionState.DRAINING)
-            state.save_session(draining)
-            state.ask(Drain(session_id))
+    more = _more_may_come(state, repository)
+    for session_id in sessions:
+        since = state.hungry.get(session_id)
+        if since is None or state.sessions[session_id].slice_ids:
+            continue
+        lives = (state.lives[run_id] for run_id in others)
+        other = next((o for o in lives if wants_more(state, o, others[o.run.run_id])), None)
+        if other is not None:
+            others[other.run.run_id] += 1
+        if not more or other is not None or since + LINGER_SECONDS <= state.now:
+            _drain(state, session_id)
+
+
+def _drain(state: State, session_id: str) -> None:
+    del state.hungry[session_id]
+    state.save_session(replace(state.sessions[session_id], state=SessionState.DRAINING))
+    state.ask(Drain(session_id))
 
 
 def _more_may_come(state: State, repository: str) -> bool:
@@ -148,18 +178,5 @@ def _more_may_come(state: State, repository: str) -> bool:
         and live.run.stopping is None
         and live.run.request.repository == repository
         and state.method(live) is Method.CONTINUOUS
-        for live in state.lives.values()
-    )
-
-
-def _others_starve(state: State, repository: str) -> bool:
-    """True when a run that these sessions cannot serve waits for a place."""
-    return any(
-        live.starved
-        and live.queue.ready > 0
-        and live.room > 0
-        and (
-            live.run.request.repository != repository or state.method(live) is not Method.CONTINUOUS
-        )
         for live in state.lives.values()
     )

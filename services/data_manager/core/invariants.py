@@ -23,7 +23,9 @@ def check(state: State) -> None:
         _check_queue(live)
         _check_streams(live)
         _check_order(live)
+        _check_wakes(state, live)
     _check_sessions(state)
+    _check_feeding(state)
     _check_storages(state)
 
 
@@ -45,6 +47,11 @@ def _check_partition(live: Live, stored: list[Slice]) -> None:
     closing = any(slice_.number == CLOSING_NUMBER for slice_ in stored)
     _hold(len(stored) == 1 + live.run.bodies + closing, "no slice is lost or invented", stored)
     _hold(len(live.queue) == counted[SliceState.QUEUED], "the queue is what is queued", live.queue)
+    front = live.queue.front()
+    aside = set(live.queue.ids()).difference(front)
+    waiting = [s for s in stored if s.state is SliceState.QUEUED and s.slice_id not in aside]
+    order = [s.slice_id for s in sorted(waiting, key=lambda s: (s.turn, s.number))]
+    _hold(order[: len(front)] == front, "the queue at hand is the front of all", front, order)
 
 
 def _check_queue(live: Live) -> None:
@@ -81,6 +88,40 @@ def _check_sessions(state: State) -> None:
             placed = slice_.state in PLACED
             _hold((slice_.slice_id in held) == placed, "a slice is in a session or not", slice_)
             _hold((slice_.session_id is not None) == placed, "only placed ones name one", slice_)
+
+
+def _check_feeding(state: State) -> None:
+    """Sessions that are fed: who has nothing is on the list of those that want more."""
+    for session in state.sessions.values():
+        names = {run_of(name) for name in session.slice_ids}
+        _hold(session.fed or names <= {session.run_id}, "only who is fed serves others", session)
+        for run_id in names:
+            repository = state.lives[run_id].run.request.repository
+            _hold(repository == session.repository, "a session has one repository", session)
+        idle = session.fed and session.state is SessionState.RUNNING and not session.slice_ids
+        _hold(not idle or session.session_id in state.hungry, "who idles is hungry", session)
+    for session_id in state.hungry:
+        session = state.sessions[session_id]
+        running = session.fed and session.state is SessionState.RUNNING
+        _hold(running, "who is hungry runs and is fed", session)
+        _hold(not state.is_ending(session_id), "who was told to stop gets no more", session)
+
+
+def _check_wakes(state: State, live: Live) -> None:
+    """Whatever a run waits for is on its way, and sessions that it counts are there."""
+    reserving = [
+        s.session_id
+        for s in state.sessions.values()
+        if s.state is SessionState.RESERVING and s.run_id == live.run.run_id
+    ]
+    _hold(live.reserving == len(reserving), "reservations add up", live.reserving, reserving)
+    _hold(live.streams.keys() <= state.sessions.keys(), "streams are sessions", live.streams)
+    _hold(live.ending <= state.sessions.keys(), "what is to end is there", live.ending)
+    stopping = live.run.stopping is not None
+    _hold(stopping or not live.queue.wants_loading(), "more of a queue is on its way", live.queue)
+    later = {slice_id for _, _, _, slice_id in state.later}
+    for name in set(live.queue.ids()).difference(later):
+        _hold(not live.queue.is_later(name), "who waits for a time has one", name)
 
 
 def _check_storages(state: State) -> None:

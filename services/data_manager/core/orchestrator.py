@@ -7,8 +7,10 @@ from data_manager.core import events, feeding, loading, outcomes, restarting, ro
 from data_manager.core.changes import Changes
 from data_manager.core.effects import Effect
 from data_manager.core.explaining import Explanation, explain
+from data_manager.core.live import Live
 from data_manager.core.model import Request, SessionState, Slice, Standing
 from data_manager.core.options import QueuePolicy
+from data_manager.core.queues import WINDOW_SLICES
 from data_manager.core.slices import cancel_sessions
 from data_manager.core.state import RECONCILE_SECONDS, State
 
@@ -16,13 +18,18 @@ from data_manager.core.state import RECONCILE_SECONDS, State
 class Orchestrator:
     """All runs that are not over. Everything it knows is in the effects it has returned.
 
-    `name` makes session ids unique among data managers; `jitter` gives numbers from 0 to 1.
+    `name` makes session ids unique among data managers; `jitter` gives numbers from 0 to 1. About
+    `window` slices of each queue are kept at hand.
     """
 
     def __init__(
-        self, name: str, jitter: Callable[[], float], policy: QueuePolicy = QueuePolicy.FAIR
+        self,
+        name: str,
+        jitter: Callable[[], float],
+        policy: QueuePolicy = QueuePolicy.FAIR,
+        window: int = WINDOW_SLICES,
     ) -> None:
-        self.state = State(name, policy, jitter)
+        self.state = State(name, policy, jitter, window=window)
 
     def handle(self, event: events.Event, now: float) -> list[Effect]:
         """Takes in one event; returns the effects it calls for, in order."""
@@ -37,14 +44,13 @@ class Orchestrator:
         for event in happened:
             self._decide(event)
         while state.touched:
-            if live := state.lives.get(state.touched.pop()):
+            for live in self._touched():
                 runs.advance(state, live)
                 loading.load(state, live)
         feeding.feed(state)
         rounds.begin_round(state)
-        for run_id in state.touched:
-            if live := state.lives.get(run_id):
-                loading.load(state, live)
+        for live in self._touched():
+            loading.load(state, live)
         return list(state.changes.effects())
 
     def wake_time(self) -> float:
@@ -84,6 +90,11 @@ class Orchestrator:
     def uses(self, asset_id: str) -> bool:
         """True while a run is over an asset."""
         return any(live.run.request.asset_id == asset_id for live in self.state.lives.values())
+
+    def _touched(self) -> list[Live]:
+        """The runs that something has changed of, in an order that is the same every time."""
+        touched, self.state.touched = sorted(self.state.touched), set()
+        return [live for run_id in touched if (live := self.state.lives.get(run_id))]
 
     def _decide(self, event: events.Event) -> None:
         state = self.state

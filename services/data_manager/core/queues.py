@@ -46,6 +46,10 @@ class Queue:
         """All that wait and are here: in order, then those that wait for a time."""
         return [key.slice_id for key in sorted(self._here())] + sorted(self._later)
 
+    def front(self) -> list[str]:
+        """Those that could be taken now, in order."""
+        return [key.slice_id for key in sorted(self._ready)]
+
     @property
     def ready(self) -> int:
         """How many could be taken now."""
@@ -68,6 +72,10 @@ class Queue:
         """Adds one that joins the end when its time has come."""
         self._later.add(slice_id)
 
+    def is_later(self, slice_id: str) -> bool:
+        """True if it waits for a time."""
+        return slice_id in self._later
+
     def waits(self, slice_id: str) -> bool:
         """Ends the waiting of one that was put for later; False if it does not wait."""
         if slice_id not in self._later:
@@ -88,7 +96,7 @@ class Queue:
 
     def wants_loading(self) -> bool:
         """True when there is more in the database than here, and little here."""
-        return self.beyond > 0 and not self.loading and len(self._ready) < self._window // 2
+        return self.beyond > 0 and not self.loading and 2 * len(self._ready) < self._window
 
     def begin_loading(self) -> tuple[Key | None, int]:
         """After which key to load, and how many."""
@@ -98,12 +106,15 @@ class Queue:
     def loaded(self, keys: Iterable[Key], *, all_of_them: bool) -> list[str]:
         """Takes in the next part, in order; `all_of_them` when nothing was behind it.
 
-        Returns the slices that were kept aside and lie past the new horizon.
+        The part may be of before or after what was put since it was asked for, and has those that
+        wait for a time. Returns the slices that were kept aside and lie past the new horizon.
         """
         self.loading = False
         aside, self._aside = self._aside, {}
         for key in keys:
             self.horizon = key
+            if key.slice_id in self._later or aside.get(key.slice_id, key) != key:
+                continue
             self.beyond -= key.slice_id not in aside
             aside.pop(key.slice_id, None)
             heapq.heappush(self._ready, key)

@@ -3,6 +3,7 @@
 from data_manager.core.effects import Release
 from data_manager.core.events import Restarted
 from data_manager.core.kinds import run_of
+from data_manager.core.live import Live
 from data_manager.core.model import Session, SessionState, SliceState
 from data_manager.core.rounds import initiate
 from data_manager.core.slices import STOP_SECONDS, cancel_sessions, put_back_session
@@ -19,7 +20,8 @@ def restart(state: State, event: Restarted) -> None:
     for run in event.runs:
         live = state.add(run)
         live.tally.update(event.tallies.get(run.run_id, {}))
-        live.turns = event.turns.get(run.run_id, 0)
+        # A new slice's turn may be below 0; one that is put back comes after all of these.
+        live.turns = max(0, event.turns.get(run.run_id, 0))
         live.queue.found(live.tally[SliceState.QUEUED])
     for slice_ in event.slices:
         if slice_.state is not SliceState.QUEUED:
@@ -54,14 +56,27 @@ def _resume(state: State, sessions: tuple[Session, ...]) -> None:
             state.drop_session(session.session_id, "the data manager was started anew")
             unknown.append(session.session_id)
         elif live is not None and live.run.stopping is not None:
-            live.ending.add(session.session_id)
-            state.runs_of.setdefault(session.session_id, set()).add(session.run_id)
-            state.hungry.pop(session.session_id, None)
+            _end(state, live, session)
         elif session.state is SessionState.INITIATING:
             initiate(state, session)
     if unknown:
         state.ask(Release(tuple(unknown)))
     for live in state.lives.values():
         if live.run.stopping is not None:
-            live.stop_by = state.now + STOP_SECONDS
-            cancel_sessions(state, live)
+            _stop_again(state, live)
+
+
+def _stop_again(state: State, live: Live) -> None:
+    """Of sessions made for others only those can have worked on a stopped run that were drained."""
+    for session in state.sessions.values():
+        draining = session.state is SessionState.DRAINING
+        if draining and session.repository == live.run.request.repository:
+            _end(state, live, session)
+    live.stop_by = state.now + STOP_SECONDS
+    cancel_sessions(state, live)
+
+
+def _end(state: State, live: Live, session: Session) -> None:
+    live.ending.add(session.session_id)
+    state.runs_of.setdefault(session.session_id, set()).add(live.run.run_id)
+    state.hungry.pop(session.session_id, None)

@@ -12,7 +12,7 @@ from data_manager.core.live import FIRST_DELAY_SECONDS, Live
 from data_manager.core.model import Failure, Session, SessionState, SliceState, Task
 from data_manager.core.options import Method
 from data_manager.core.predictions import smoothed
-from data_manager.core.slices import put_back_session
+from data_manager.core.slices import begin_running, put_back_session
 from data_manager.core.state import State
 from data_manager.core.weights import SESSION_BYTES, weight
 
@@ -109,9 +109,7 @@ def initiated(state: State, session_id: str) -> None:
     state.unanswered.discard(session_id)
     session = state.sessions.get(session_id)
     if session is not None and session.state is SessionState.INITIATING:
-        state.save_session(replace(session, state=SessionState.RUNNING))
-        if session.fed:
-            state.hungry[session_id] = state.now
+        begin_running(state, session)
 
 
 def lapsed(state: State, session_id: str) -> None:
@@ -154,7 +152,7 @@ def _wants(state: State, live: Live) -> bool:
 
 def _compose(state: State, live: Live, count: int) -> Iterator[Session]:
     """Sessions with the slices from the front of a queue; none without a slice."""
-    live.waiting_since = state.now
+    state.note_given(live)
     method = state.method(live)
     for size in _sizes(live, method, count):
         slice_ids = live.queue.take(size, lambda name: weight(live, name), SESSION_BYTES)

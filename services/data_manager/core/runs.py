@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from data_manager.core.kinds import CLOSING_NUMBER, OPENING_NUMBER, SHAPES, slice_id
 from data_manager.core.live import Live
-from data_manager.core.model import Run, RunState, Slice, SliceKind, SliceState
-from data_manager.core.slices import stop
+from data_manager.core.model import Failure, Run, RunState, Slice, SliceKind, SliceState
+from data_manager.core.slices import put_back_session, stop
 from data_manager.core.state import State
 
 CANCELLED = "cancelled on request; what is stored is kept and used by the next run"
+SILENT = "it did not answer when told to stop"
 
 
 def begin(state: State, run: Run) -> None:
@@ -45,7 +46,9 @@ def give_up_stopping(state: State, live: Live) -> None:
     """Ends a run that was told to stop, even if its sessions do not answer."""
     if live.stop_by is not None and live.stop_by <= state.now:
         for session_id in sorted(live.ending):
-            state.drop_session(session_id, "it did not answer when told to stop")
+            # One that is fed may have slices of others.
+            put_back_session(state, state.sessions[session_id], Failure.CANCELLED, SILENT)
+            state.drop_session(session_id, SILENT)
 
 
 def _queue_new(state: State, live: Live, number: int, kind: SliceKind) -> None:

@@ -61,9 +61,24 @@ def leave_session(state: State, live: Live, slice_: Slice) -> None:
     """Takes a slice that has ended out of its session, which may want another."""
     session = state.sessions[slice_.session_id or ""]
     left = tuple(name for name in session.slice_ids if name != slice_.slice_id)
-    state.save_session(replace(session, slice_ids=left))
+    session = replace(session, slice_ids=left)
+    if session.state is SessionState.INITIATING:
+        # Who says something runs, even if it is not known yet that it was initiated.
+        begin_running(state, session)
+    else:
+        state.save_session(session)
+        if session.fed and session.state is SessionState.RUNNING:
+            state.hungry[session.session_id] = state.now
     state.let_go(live, session.session_id)
-    if session.fed and session.state is SessionState.RUNNING:
+
+
+def begin_running(state: State, session: Session) -> None:
+    """A session that was initiated runs. One that is fed wants more, unless it was told to stop."""
+    if session.fed and state.is_ending(session.session_id):
+        state.save_session(replace(session, state=SessionState.DRAINING))
+        return
+    state.save_session(replace(session, state=SessionState.RUNNING))
+    if session.fed:
         state.hungry[session.session_id] = state.now
 
 
@@ -100,12 +115,20 @@ def stop(
             state.drop_session(session_id, message)
             state.ask(Release((session_id,)))
         else:
-            left = tuple(s for s in session.slice_ids if run_of(s) != live.run.run_id)
-            state.save_session(replace(session, slice_ids=left))
-            state.hungry.pop(session_id, None)
-            live.ending.add(session_id)
+            _end_session(state, live, session)
     live.stop_by = state.now + STOP_SECONDS
     cancel_sessions(state, live)
+
+
+def _end_session(state: State, live: Live, session: Session) -> None:
+    """A session has no slices of a stopped run any more, and is given none of others."""
+    left = tuple(s for s in session.slice_ids if run_of(s) != live.run.run_id)
+    session = replace(session, slice_ids=left)
+    if session.fed and session.state is SessionState.RUNNING:
+        session = replace(session, state=SessionState.DRAINING)
+    state.save_session(session)
+    state.hungry.pop(session.session_id, None)
+    live.ending.add(session.session_id)
 
 
 def cancel_sessions(state: State, live: Live) -> None:

@@ -20,7 +20,7 @@ from data_manager.core.model import (
 )
 from data_manager.core.options import Method, QueuePolicy, SliceOrder
 from data_manager.core.predictions import effective
-from data_manager.core.queues import Key
+from data_manager.core.queues import WINDOW_SLICES, Key, Queue
 
 RECONCILE_SECONDS = 5.0
 # A report has room for so many; all are counted.
@@ -48,6 +48,7 @@ class State:
     later: list[tuple[float, int, str, str]] = field(default_factory=list)
     storage_limits: dict[str, int] = field(default_factory=dict)
     storage_streams: Counter[str] = field(default_factory=Counter)
+    storage_given: dict[str, float] = field(default_factory=dict)
     asking: bool = False
     closed: tuple[str, ...] = ()
     reachable: bool = True
@@ -58,11 +59,12 @@ class State:
     begun: int = 0
     puts: int = 0
     changes: Changes = field(default_factory=Changes)
+    window: int = WINDOW_SLICES
 
     def add(self, run: Run) -> Live:
         """A run that is not over, from now on."""
         self.begun += 1
-        live = Live(run, self.begun, waiting_since=self.now)
+        live = Live(run, self.begun, waiting_since=self.now, queue=Queue(self.window))
         self.lives[run.run_id] = live
         self.touched.add(run.run_id)
         return live
@@ -170,6 +172,11 @@ class State:
         if live.streams[session_id] <= 0 and (session is None or session.fed):
             self.leave(live, session_id)
 
+    def is_ending(self, session_id: str) -> bool:
+        """True when a session was told to stop with a run that it worked on."""
+        runs = (self.lives.get(run_id) for run_id in self.runs_of.get(session_id, ()))
+        return any(live is not None and session_id in live.ending for live in runs)
+
     def note_peak(self, live: Live) -> None:
         """Notes the most streams that ran at once."""
         if live.running > live.run.streams_peak:
@@ -187,9 +194,10 @@ class State:
         limit = self.storage_limits.get(storage)
         return 2**31 if limit is None else limit - self.storage_streams[storage]
 
-    def streams_of_share(self, share: str) -> int:
-        """The streams in flight of all runs that share their turns: of one primary storage."""
-        return self.storage_streams[share]
+    def note_given(self, live: Live) -> None:
+        """A run got what it waited for, and with it its primary storage: they wait anew."""
+        live.waiting_since = self.now
+        self.storage_given[live.run.request.storage] = self.now
 
     def list_unread(self, live: Live, file: UnreadFile) -> None:
         """Lists a file, as far as a report has room for it."""
