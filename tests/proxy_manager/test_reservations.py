@@ -6,7 +6,14 @@ from placing import Scene
 from proxy_manager.core import effects as do
 from proxy_manager.core import events as ev
 from proxy_manager.core.coordinator import Coordinator
-from proxy_manager.core.model import Granted, HostedSession, Outcome, ReservationLapsed, Times
+from proxy_manager.core.model import (
+    Granted,
+    HostedSession,
+    Outcome,
+    ReservationLapsed,
+    SessionLost,
+    Times,
+)
 
 TIMES = Times(hold_seconds=30, start_seconds=20, lease_seconds=1e9)
 
@@ -185,7 +192,8 @@ def test_f22_a_session_that_its_data_manager_does_not_believe_in_is_ended(hello_
     outcome = Outcome("lost", 1, "", ends_session=True)
     core.handle(ev.OutcomesRelayed("a", 1, (outcome,)), 1.0)
     core.handle(ev.SessionGone("a", 1, "lost"), 1.0)
-    assert core.take_outcomes("dm", 10, 1000) == []
+    (end,) = [outcome for _, outcome in core.take_outcomes("dm", 10, 1000)]
+    assert (end.session_id, end.body) == ("lost", SessionLost("its data manager does not name it"))
     (host,) = core.capacity(1.0).hosts
     assert (host.running, host.ending) == (1, 0)
 

@@ -21,9 +21,12 @@ def note(state: State, event: DataManagerAttached) -> None:
 
 
 def disown(state: State, session: Session) -> bool:
-    """Fences a session that is an orphan. Whether it is one."""
+    """Makes the end of a session that is an orphan. Whether it is one.
+
+    The end is told, as what its data manager said may be older than the session after all.
+    """
     named = state.named.get(session.data_manager_id)
     if not session.adopted or session.ended or named is None or session.session_id in named:
         return False
-    session.ended = session.fenced = True
+    state.end_as_lost(session, "its data manager does not name it")
     return True
