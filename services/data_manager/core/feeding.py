@@ -87,14 +87,22 @@ def _feed_all(
     waiting = deque(sessions)
     while waiting and turns:
         session_id = waiting.popleft()
-        if _satisfied(state, state.sessions[session_id]):
-            state.hungry.pop(session_id)
+        session = state.sessions[session_id]
+        if _satisfied(state, session):
+            del state.hungry[session_id]
+            state.filled[session_id] = len(session.slice_ids)
         elif task := _feed_one(state, session_id, turns, others):
             fed.setdefault(session_id, []).append(task)
             waiting.append(session_id)
 
 
 def _satisfied(state: State, session: Session) -> bool:
+    """True for one that has enough before it, or as much as it may have."""
+    if not session.slice_ids:
+        return False
+    live = state.lives[run_of(session.slice_ids[-1])]
+    if len(session.slice_ids) >= live.run.request.options.slices_per_session:
+        return True
     seconds = 0.0
     for slice_id in session.slice_ids:
         live = state.lives[run_of(slice_id)]

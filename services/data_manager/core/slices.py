@@ -67,9 +67,17 @@ def leave_session(state: State, live: Live, slice_: Slice) -> None:
         begin_running(state, session)
     else:
         state.save_session(session)
-        if session.fed and session.state is SessionState.RUNNING:
+        running = session.state is SessionState.RUNNING
+        if session.fed and running and _wants_filling(state, session):
             state.hungry[session.session_id] = state.now
     state.let_go(live, session.session_id)
+
+
+def _wants_filling(state: State, session: Session) -> bool:
+    """True when a third of what a session had before it is done: so one of many short slices is
+    told of several at once, and there are still some before it when they come."""
+    left = len(session.slice_ids)
+    return 3 * left <= 2 * state.filled.get(session.session_id, 2 * left)
 
 
 def begin_running(state: State, session: Session) -> None:

@@ -44,6 +44,7 @@ class State:
     sessions: dict[str, Session] = field(default_factory=dict)
     runs_of: dict[str, set[str]] = field(default_factory=dict)
     hungry: dict[str, float] = field(default_factory=dict)
+    filled: dict[str, int] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     later: list[tuple[float, int, str, str]] = field(default_factory=list)
     storage_limits: dict[str, int] = field(default_factory=dict)
@@ -147,6 +148,7 @@ class State:
         session = self.sessions.pop(session_id)
         self.unanswered.discard(session_id)
         self.hungry.pop(session_id, None)
+        self.filled.pop(session_id, None)
         self.reserve_times.pop(session_id, None)
         live = self.lives.get(session.run_id)
         if live is not None and session.state is SessionState.RESERVING:
