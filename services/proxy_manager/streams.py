@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from proxy_manager.core.effects import Acknowledge, Order
 from proxy_manager.core.model import Outcome
+from sluicegate.rpc.pace import Pace
 from sluicegate.v1 import outcome_pb2
 
 # A host that has let so many orders lie does not read any more.
@@ -30,6 +31,7 @@ class Orders:
         self._orders: deque[Order] = deque()
         self._acknowledged: dict[str, Acknowledge] = {}
         self._wake = asyncio.Event()
+        self._pace = Pace()
         self.closed = False
 
     def put(self, order: Order) -> bool:
@@ -57,6 +59,7 @@ class Orders:
                 raise StopAsyncIteration
             self._wake.clear()
             await self._wake.wait()
+        await self._pace.turn()
         return self._take()
 
     def _take(self) -> list[Order]:
@@ -111,6 +114,7 @@ class OutcomeStream:
         self.watch = Watch()
         self._take = take
         self._progress: dict[tuple[str, str], outcome_pb2.Progress] = {}
+        self._pace = Pace()
         self.watch.wake()
 
     def tell_progress(self, progress: outcome_pb2.Progress) -> None:
@@ -127,6 +131,7 @@ class OutcomeStream:
         """The next batch. The first comes at once, and tells that the stream is open."""
         if not await self.watch.changed():
             raise StopAsyncIteration
+        await self._pace.turn()
         outcomes = self._take()
         if outcomes:
             self.watch.wake()

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 
 from container_agent.host.relay import BATCH_BYTES, BATCH_OUTCOMES
+from sluicegate.rpc.pace import Pace
 from sluicegate.v1 import host_service_pb2 as pb
 
 # A proxy manager that has let so much lie is gone; what it missed it is told when it is back.
@@ -20,6 +21,7 @@ class Outgoing:
         self._most = most
         self._messages: deque[pb.AttachRequest] = deque()
         self._wake = asyncio.Event()
+        self._pace = Pace()
         self._last_bytes = 0
         self._closed = False
 
@@ -46,6 +48,8 @@ class Outgoing:
                 raise StopAsyncIteration
             self._wake.clear()
             await self._wake.wait()
+        if self._messages[0].outcomes.outcomes:
+            await self._pace.turn()
         return self._messages.popleft()
 
     def _join(self, message: pb.AttachRequest) -> bool:
