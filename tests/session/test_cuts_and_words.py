@@ -71,7 +71,9 @@ def source_of(tree: Tree) -> Iterator[bytes]:
 def places_of(source: bytes) -> list[Place]:
     """Wherever a cut can be."""
     places = []
-    for path, size in entries(source, Place(), Tally()):
+    cutting = slice_pb2.Cutting(range_bytes=RANGE_BYTES)
+    work = slice_pb2.CrawlWork(source=source, cutting=cutting)
+    for path, size in entries(work, Place(), Tally()):
         places += [Place(path, offset) for offset in range(0, max(size, 1), RANGE_BYTES)]
     return places[1:]
 

@@ -71,6 +71,10 @@ class PackWriter:
             self._hand_over(kind, blob_id, data if is_fixed(data) else bytes(data))
         return True
 
+    def has(self, kind: BlobKind, blob_id: bytes) -> bool:
+        """Whether a blob is there, or is on its way."""
+        return blob_id in self._pending[kind] or self._index.find(kind, blob_id) is not None
+
     def flush(self) -> None:
         """Makes all that was put durable, with the index that names it. StorageFull when backup
         storage takes no more: then nothing of what is not named counts. RepositoryLocked when the

@@ -7,11 +7,11 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from container_agent.repository.blobs import BlobKind
-from container_agent.repository.chunking import chunks
+from container_agent.repository.chunking import Zeros, chunks, zeros_id
 from container_agent.repository.writer import PackWriter
 from container_agent.session.tally import Tally
 from container_agent.storage.metadata import Attributes, attributes_of
-from container_agent.storage.read import SMALL_BYTES, is_same, open_file, read_small
+from container_agent.storage.read import SMALL_BYTES, Holes, is_same, open_file, read_small
 
 # How often a file is read that changes meanwhile, or whose reading fails with what may pass.
 TRIES = 3
@@ -44,6 +44,7 @@ class ContentReader:
         self, writer: PackWriter, range_bytes: int, tally: Tally, look: Callable[[], None]
     ) -> None:
         self._put = writer.put
+        self._has = writer.has
         self._range_bytes = range_bytes
         self._tally = tally
         self._look = look
@@ -71,7 +72,7 @@ class ContentReader:
             if end <= SMALL_BYTES and not first and last is None:
                 size, ids = self._read_small(descriptor, end)
             else:
-                size, ids = self._read_large(descriptor, first, end)
+                size, ids = self._read_large(descriptor, status, first, end)
             attributes = attributes_of(descriptor)
             after = os.fstat(descriptor)
         finally:
@@ -85,17 +86,32 @@ class ContentReader:
         self._tally.read_bytes += size
         return size, (self._store(data),) if size else ()
 
-    def _read_large(self, descriptor: int, first: int, end: int) -> tuple[int, Sequence[str]]:
+    def _read_large(
+        self, descriptor: int, status: os.stat_result, first: int, end: int
+    ) -> tuple[int, Sequence[str]]:
+        """The blobs of a large file. What lies in holes is neither read nor hashed."""
+
         def read(offset: int, length: int) -> bytes:
             return os.pread(descriptor, length, offset)
 
         size, ids = 0, []
-        for chunk in chunks(read, first, end, self._range_bytes):
+        holes = Holes(descriptor, status)
+        for chunk in chunks(read, first, end, self._range_bytes, holes.end):
             self._look()
+            if isinstance(chunk, Zeros):
+                size += chunk.length
+                ids.append(self._store_zeros(chunk.length))
+                continue
             size += len(chunk)
             self._tally.read_bytes += len(chunk)
             ids.append(self._store(chunk))
         return size, ids
+
+    def _store_zeros(self, length: int) -> str:
+        blob_id = zeros_id(length)
+        if not self._has(BlobKind.DATA, blob_id):
+            self._store(bytes(length))
+        return blob_id.hex()
 
     def _store(self, data: bytes | memoryview) -> str:
         digest = sha256(data)

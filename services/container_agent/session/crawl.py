@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from container_agent.repository.repository import Repository
 from container_agent.repository.snapshots import path_text
-from container_agent.session.cutting import cut
+from container_agent.session.cutting import SparseSize, cut
 from container_agent.session.tally import Tally
 from container_agent.session.walking import Walking, lost, place_of
-from container_agent.storage.read import open_file
+from container_agent.storage.read import ALLOCATED_BYTES, Holes, open_file
 from container_agent.storage.walk import ENTER, FILE, OTHER, PIECE, Components, Directory, Place
 from sluicegate.v1 import outcome_pb2, slice_pb2
 
@@ -34,7 +34,7 @@ def crawl(
     waiting: list[outcome_pb2.Cut] = []
     tell_time, tell_seconds = 0.0, SOON_SECONDS
     start = place_of(work.start)
-    for made in cut(entries(work.source, start, tally), start, work.cutting):
+    for made in cut(entries(work, start, tally), start, work.cutting):
         waiting.append(made)
         now = time.monotonic()
         if len(waiting) >= CUTS_AT_ONCE or now >= tell_time:
@@ -58,15 +58,18 @@ def find_parent(repository: Repository, source: bytes) -> bytes:
     return latest.snapshot_id if latest is not None else b""
 
 
-def entries(source: bytes, start: Place, tally: Tally) -> Iterator[tuple[Components, int]]:
+def entries(
+    work: slice_pb2.CrawlWork, start: Place, tally: Tally
+) -> Iterator[tuple[Components, int]]:
     """The entries of a walk with the sizes of files, counted. What cannot be read is not listed
     here but by the slice that tries to copy it."""
     quiet = Tally(stopping=tally.stopping)
+    source, range_bytes = work.source, work.cutting.range_bytes
     walking = Walking(source, start, None, quiet)
     for kind, directory, name in walking:
         tally.check()
         if kind in (FILE, PIECE):
-            size = size_of(source, directory, name)
+            size = size_of(source, directory, name, range_bytes)
             tally.files += 1
             tally.seen_bytes += size
             yield directory.below(name), size
@@ -78,15 +81,33 @@ def entries(source: bytes, start: Place, tally: Tally) -> Iterator[tuple[Compone
             yield directory.below(name), 0
 
 
-def size_of(source: bytes, directory: Directory, name: bytes) -> int:
+def size_of(source: bytes, directory: Directory, name: bytes, range_bytes: int) -> int:
     """The size of a file as it is now, none when it cannot be seen. A root must be readable."""
     try:
         if directory.path is None:
             descriptor, status = open_file(directory.descriptor, name)
             os.close(descriptor)
-            return status.st_size
-        return os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False).st_size
+        else:
+            status = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
     except OSError as error:
         if directory.path is None:
             raise lost(source, error) from error
         return 0
+    if range_bytes < status.st_size and status.st_blocks * ALLOCATED_BYTES < status.st_size:
+        return sparse_size(directory.descriptor, name, range_bytes)
+    return status.st_size
+
+
+def sparse_size(directory: int, name: bytes, range_bytes: int) -> int:
+    """The size of a file that may have holes."""
+    try:
+        descriptor, status = open_file(directory, name)
+    except OSError:
+        return 0
+    try:
+        holes, size = Holes(descriptor, status), status.st_size
+        starts = range(0, size, range_bytes)
+        ranges = [holes.data_bytes(at, min(at + range_bytes, size)) for at in starts]
+    finally:
+        os.close(descriptor)
+    return SparseSize.of(size, ranges)

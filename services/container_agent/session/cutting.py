@@ -1,10 +1,23 @@
 """Cuts a walk into slices."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from container_agent.session.walking import PATH_BYTES_MAX, position_of
 from container_agent.storage.walk import Components, Place
 from sluicegate.v1 import outcome_pb2, slice_pb2
+
+
+class SparseSize(int):
+    """The size of a file with holes, and how much there is to do in each of its ranges."""
+
+    ranges: Sequence[int]
+
+    @classmethod
+    def of(cls, size: int, ranges: Sequence[int]) -> "SparseSize":
+        """A size with the bytes of each range that lie in no hole."""
+        made = cls(size)
+        made.ranges = ranges
+        return made
 
 
 def cut(
@@ -14,7 +27,8 @@ def cut(
 
     Slices lie end to end and the last one is open, so nothing is in two and nothing in none. A
     slice ends before the entry, or the range of a large file, that would bring it over a limit; it
-    is larger only when its first one is, or where a path is too long to name a place.
+    is larger only when its first one is, or where a path is too long to name a place. Of a file
+    with holes a slice holds what lies in none: a terabyte of nothing is no work.
     """
     begin, used_bytes, used_files, empty = start, 0, 0, True
     bytes_max, files_max, range_bytes = (
@@ -34,6 +48,8 @@ def cut(
         files = 0 if offset else 1
         while True:
             length = min(size - offset, range_bytes)
+            if length > 0 and isinstance(size, SparseSize):
+                length = size.ranges[offset // range_bytes]
             full = used_bytes + length > bytes_max or used_files + files > files_max
             if full and not empty and is_nameable(path):
                 stop = Place(path, offset)

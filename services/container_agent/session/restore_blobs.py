@@ -5,10 +5,11 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from container_agent.repository.blobs import BlobKind
+from container_agent.repository.chunking import MAXIMUM_BYTES, zeros_id
 from container_agent.repository.errors import BlobMissing, RepositoryDamaged
 from container_agent.repository.repository import Repository
 from container_agent.session.tally import Tally
-from container_agent.storage.write_entries import write_at
+from container_agent.storage.write_entries import write_sparse
 
 THREADS = 2
 # Waiting jobs are small; what bounds the memory is one blob for each thread.
@@ -35,9 +36,14 @@ class BlobMover:
         self._tally = tally
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="restore")
         self._jobs: deque[Future[int] | Callable[[], None]] = deque()
+        # Blobs that were found to hold nothing but zeros: a terabyte of them is read once.
+        self._zeros = {zeros_id(MAXIMUM_BYTES)}
 
     def move(self, blob_id: bytes, file: FileWritten, offset: int) -> None:
-        """Has a blob written at an offset of an open file, soon."""
+        """Has a blob written at an offset of an open file, soon. Where it would write zeros, the
+        file must have a hole."""
+        if blob_id in self._zeros:
+            return
         while len(self._jobs) >= JOBS_MAX:
             self._settle_first()
         self._jobs.append(self._threads.submit(self._move, blob_id, file, offset))
@@ -73,7 +79,8 @@ class BlobMover:
         """In a thread: reads and writes one blob."""
         try:
             data = self._repository.read_blob(BlobKind.DATA, blob_id)
-            write_at(file.descriptor, data, offset)
+            if not write_sparse(file.descriptor, data, offset):
+                self._zeros.add(blob_id)
         except (OSError, BlobMissing, RepositoryDamaged) as failure:
             file.failure = failure
             return 0

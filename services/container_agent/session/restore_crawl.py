@@ -3,10 +3,14 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import lru_cache
 
+from container_agent.repository.blobs import BlobKind
+from container_agent.repository.chunking import MAXIMUM_BYTES, MINIMUM_BYTES, zeros_id
 from container_agent.repository.repository import Repository
 from container_agent.session.crawl import CUTS_AT_ONCE, SOON_SECONDS, TELL_SECONDS, Report
-from container_agent.session.cutting import cut
+from container_agent.session.cutting import SparseSize, cut
+from container_agent.session.restore_entries import Told
 from container_agent.session.restore_walk import Reach, Selection
 from container_agent.session.tally import Tally
 from container_agent.session.walking import place_of
@@ -30,7 +34,8 @@ def restore_crawl(
     start = place_of(work.start)
     waiting: list[outcome_pb2.Cut] = []
     tell_time, tell_seconds = 0.0, SOON_SECONDS
-    for made in cut(entries(selection, Reach(start), tally), start, work.cutting):
+    sizes = Sizes(repository, work.cutting.range_bytes)
+    for made in cut(entries(selection, Reach(start), tally, sizes), start, work.cutting):
         waiting.append(made)
         now = time.monotonic()
         if len(waiting) >= CUTS_AT_ONCE or now >= tell_time:
@@ -42,9 +47,44 @@ def restore_crawl(
     return snapshot_id
 
 
-def entries(selection: Selection, reach: Reach, tally: Tally) -> Iterator[tuple[Components, int]]:
-    """The entries in reach with what a slice has to write of each, counted. The finish writes
-    hard-linked files."""
+class Sizes:
+    """How much there is to write of a file: what is known to be zeros is not written."""
+
+    def __init__(self, repository: Repository, range_bytes: int) -> None:
+        self._repository = repository
+        self._range_bytes = range_bytes
+
+    def of(self, told: Told) -> int:
+        """The size of a file. The finish writes hard-linked ones."""
+        if told.links > 1 and told.inode:
+            return 0
+        size = told.size
+        if size <= self._range_bytes or not told.content or zero_blobs().isdisjoint(told.content):
+            return size
+        return SparseSize.of(size, self._ranges(size, told.content))
+
+    def _ranges(self, size: int, content: list[str]) -> list[int]:
+        """The bytes of the blobs that begin in each range, but for those of zeros."""
+        ranges = [0] * -(-size // self._range_bytes)
+        offset, zeros = 0, zero_blobs()
+        for blob_id in content:
+            length = self._repository.size_of(BlobKind.DATA, bytes.fromhex(blob_id)) or 0
+            if blob_id not in zeros and offset < size:
+                ranges[offset // self._range_bytes] += length
+            offset += length
+        return ranges
+
+
+@lru_cache(1)
+def zero_blobs() -> frozenset[str]:
+    """The ids of the blobs that long holes become: ours, and those of restic."""
+    return frozenset(zeros_id(length).hex() for length in (MINIMUM_BYTES, MAXIMUM_BYTES))
+
+
+def entries(
+    selection: Selection, reach: Reach, tally: Tally, sizes: Sizes
+) -> Iterator[tuple[Components, int]]:
+    """The entries in reach with what a slice has to write of each, counted."""
     for above, run in selection.runs(reach):
         tally.check()
         for name, told in run:
@@ -52,7 +92,7 @@ def entries(selection: Selection, reach: Reach, tally: Tally) -> Iterator[tuple[
             if told.type == "file":
                 tally.files += 1
                 tally.seen_bytes += told.size
-                size = 0 if told.links > 1 and told.inode else told.size
+                size = sizes.of(told)
             elif told.type == "dir":
                 tally.directories += 1
             else:

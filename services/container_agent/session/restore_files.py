@@ -17,13 +17,16 @@ from container_agent.storage.write_entries import (
     finish_part,
     holes,
     open_part,
-    write_at,
+    write_sparse,
 )
 from container_agent.storage.write_metadata import Metadata, give_metadata
+from container_agent.storage.zeros import HOLE_BYTES
 from sluicegate.v1 import outcome_pb2
 
 # A smaller file is read and written before a thread could have been woken for it.
 AT_ONCE_BYTES = 256 << 10
+
+NO_HOLE = (0, 0)
 
 Failure = OSError | BlobMissing | RepositoryDamaged
 
@@ -80,6 +83,7 @@ class FileRestorer:
     def _write_soon(self, path: Components, entry: Entry) -> None:
         places, metadata = list(self._places(entry)), entry.metadata()
         file = FileWritten(create_file(self._target.directory(path[:-1]), entry.name))
+        os.ftruncate(file.descriptor, length_of(places))
         for blob_id, offset, _ in places:
             self._mover.move(blob_id, file, offset)
         self._mover.then(lambda: self._complete(path, metadata, file))
@@ -153,10 +157,15 @@ class FileRestorer:
             self.unwritten(path, failure, hint)
 
     def _fill_holes(self, file: FileWritten, places: list[tuple[bytes, int, int]]) -> None:
-        for hole, end in list(holes(file.descriptor, length_of(places))):
-            for blob_id, offset, stop in places:
-                if offset < end and hole < stop:
-                    self._mover.move(blob_id, file, offset)
+        """Writes every blob that has nothing written in some of its place: those of which no slice
+        wrote, and those that hold zeros there."""
+        empty = holes(file.descriptor, length_of(places))
+        hole, end = next(empty, NO_HOLE)
+        for blob_id, offset, stop in places:
+            while end <= offset and hole < end:
+                hole, end = next(empty, NO_HOLE)
+            if offset < end and hole < stop:
+                self._mover.move(blob_id, file, offset)
         self._mover.settle()
 
     def settle(self) -> None:
@@ -171,7 +180,9 @@ class FileRestorer:
 def write_whole(file: int, data: bytes, directory: int, name: bytes) -> None:
     """Writes a file's only blob; a file that is not whole is taken away again."""
     try:
-        write_at(file, data, 0)
+        write_sparse(file, data, 0)
+        if data[-1] == 0 and len(data) >= HOLE_BYTES:
+            os.ftruncate(file, len(data))
     except OSError:
         os.unlink(name, dir_fd=directory)
         raise

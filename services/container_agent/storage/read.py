@@ -10,6 +10,8 @@ from typing import NamedTuple
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # A file of at most this is read at once and is one blob.
 SMALL_BYTES = 512 << 10
+# What `st_blocks` counts in.
+ALLOCATED_BYTES = 512
 
 
 class NoFile(OSError):
@@ -61,3 +63,51 @@ def read_small(descriptor: int, size_bytes: int) -> bytes:
         parts.append(more)
         length += len(more)
     return b"".join(parts)
+
+
+class Holes:
+    """The holes of an open file as its file system tells them, each asked for once.
+
+    A file is taken for one without holes when as much is allocated as it is long.
+    """
+
+    def __init__(self, descriptor: int, status: os.stat_result) -> None:
+        self._descriptor = descriptor
+        self._sparse = status.st_blocks * ALLOCATED_BYTES < status.st_size
+        # From here to there is the last hole or the last data that was asked for.
+        self._start, self._end, self._is_hole = 0, 0, False
+
+    def end(self, offset: int) -> int:
+        """Where the hole ends that the offset lies in; the offset itself where there is none."""
+        if not self._sparse:
+            return offset
+        if not self._start <= offset < self._end:
+            self._ask(offset)
+        return self._end if self._is_hole else offset
+
+    def data_bytes(self, first: int, last: int) -> int:
+        """How many bytes from `first` to before `last` lie in no hole."""
+        found, at = 0, first
+        while at < last:
+            after = self.end(at)
+            if after == at:
+                after = self._end if self._sparse else last
+                found += min(after, last) - at
+            at = after
+        return found
+
+    def _ask(self, offset: int) -> None:
+        self._start, self._end, self._is_hole = offset, offset + 1, False
+        try:
+            data = os.lseek(self._descriptor, offset, os.SEEK_DATA)
+            if data == offset:
+                self._end = os.lseek(self._descriptor, offset, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                # A file system that knows no holes has none.
+                self._sparse = False
+                return
+            # Nothing but a hole follows, or nothing at all when it was made shorter.
+            data = os.lseek(self._descriptor, 0, os.SEEK_END)
+        if data > offset:
+            self._end, self._is_hole = data, True

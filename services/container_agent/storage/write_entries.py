@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from container_agent.storage.write import clear_the_way
+from container_agent.storage.zeros import HOLE_BYTES, data_runs
 
 FRESH = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 PART = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -95,3 +96,16 @@ def write_at(file: int, data: bytes | memoryview, offset: int) -> None:
     written = os.pwrite(file, data, offset)
     while written < len(data):
         written += os.pwrite(file, memoryview(data)[written:], offset + written)
+
+
+def write_sparse(file: int, data: bytes, offset: int) -> int:
+    """Writes all but long runs of zeros, of which holes are made: where it is called nothing has
+    been written, or the same. Returns how much it wrote. The caller gives the file its length."""
+    if len(data) < HOLE_BYTES:
+        write_at(file, data, offset)
+        return len(data)
+    written, view = 0, memoryview(data)
+    for start, stop in data_runs(data):
+        write_at(file, view[start:stop], offset + start)
+        written += stop - start
+    return written
