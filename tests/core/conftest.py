@@ -191,7 +191,9 @@ class Conversation:
     def grant(self, sessions: list[Session]) -> list[Effect]:
         return self.answer(sessions, sessions)
 
-    def cut(self, run_id: str, count: int, *, end: bool = True) -> list[Effect]:
+    def cut(
+        self, run_id: str, count: int, *, end: bool = True, past_ms: int | None = None
+    ) -> list[Effect]:
         """The crawl of a run makes cuts, the last of which reaches the end."""
         live = self.orchestrator.state.lives[run_id]
         opening = live.opening
@@ -200,7 +202,7 @@ class Conversation:
             last = end and number == live.run.bodies + count
             start = live.run.cut_through if not cuts else cuts[-1].span.stop
             stop = None if last else Position(b"%06d" % number)
-            cuts.append(Cut(Span(start, stop), 10, 1))
+            cuts.append(Cut(Span(start, stop), 10, 1, past_ms))
         return self.tell(
             events.CutsMade(
                 opening.session_id, opening.slice_id, opening.attempt, live.run.batches,

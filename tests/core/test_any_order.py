@@ -209,7 +209,7 @@ def test_the_invariants_hold_in_any_order_and_every_run_ends(conversations):
     run_state_machine_as_test(
         AnyOrder,
         settings=settings(
-            max_examples=150,
+            max_examples=300,
             stateful_step_count=60,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -4,8 +4,6 @@ from data_manager.core import events
 from data_manager.core.effects import AskCapacity
 from data_manager.core.model import Failure, SliceState
 
-N = 8
-
 
 def test_r11_the_queue_survives_a_restart(talk):
     talk.crawled("b", 80, streams=5)

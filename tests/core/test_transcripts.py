@@ -14,12 +14,15 @@ from data_manager.core import events
 from data_manager.core.effects import (
     AskCapacity,
     CancelSession,
+    Drain,
     Effect,
+    Feed,
     Initiate,
     Release,
     Reserve,
 )
-from data_manager.core.model import Failure, SliceState
+from data_manager.core.model import Failure, SliceState, Task
+from data_manager.core.options import Method, SliceOrder
 
 TRANSCRIPTS = sorted((Path(__file__).parents[1] / "transcripts").glob("*.txt"))
 LINE = "----"
@@ -38,6 +41,18 @@ def ranges(numbers: Iterable[int]) -> str:
 
 def name(number: int) -> str:
     return "close" if number < 0 else str(number)
+
+
+def slice_name(task: Task) -> str:
+    return f"{task.run.run_id}:{name(task.slice.number)}"
+
+
+def value(text: str) -> object:
+    """An option's value: a number, a choice by its name, or a text."""
+    for choices in (Method, SliceOrder):
+        if text in list(choices):
+            return choices(text)
+    return int(text) if text.isdigit() else text
 
 
 class Scene:
@@ -64,6 +79,10 @@ class Scene:
                 return "reserve " + " ".join(map(self.show_session, sessions))
             case Initiate(session):
                 return f"initiate {self.show_session(session)}"
+            case Feed(session_id, tasks):
+                return " ".join(["feed", self.short(session_id), *map(slice_name, tasks)])
+            case Drain(session_id):
+                return f"drain {self.short(session_id)}"
             case Release(session_ids):
                 return "release " + " ".join(map(self.short, session_ids))
             case CancelSession(session_id):
@@ -89,7 +108,23 @@ class Scene:
 
     def on_backup(self, run_id: str, *options: str) -> list[Effect]:
         named = (option.partition("=") for option in options)
-        return self.talk.begin(run_id, **{k.replace("-", "_"): int(v) for k, _, v in named})
+        return self.talk.begin(run_id, **{k.replace("-", "_"): value(v) for k, _, v in named})
+
+    def on_at(self, seconds: str) -> list[Effect]:
+        """So much later, of which nobody is told."""
+        self.talk.now += float(seconds)
+        return []
+
+    def on_grew(self) -> list[Effect]:
+        return self.talk.tell(events.CapacityGrew())
+
+    def on_running(self, *shorts: str) -> list[Effect]:
+        return [
+            effect for short in shorts for effect in self.talk.tell(events.Initiated(f"dm.{short}"))
+        ]
+
+    def on_limit(self, storage: str, streams: str) -> list[Effect]:
+        return self.talk.tell(events.StorageLimited(storage, int(streams)))
 
     def on_capacity(self, sessions: str) -> list[Effect]:
         return self.talk.tell(events.CapacityReported(int(sessions)))
@@ -99,8 +134,11 @@ class Scene:
         waiting = [s for s in self.talk.disk.sessions.values() if s.state == "reserving"]
         return self.talk.answer(waiting, [s for s in waiting if self.short(s.session_id) in shorts])
 
-    def on_cuts(self, run_id: str, count: str, end: str = "") -> list[Effect]:
-        return self.talk.cut(run_id, int(count), end=bool(end))
+    def on_cuts(self, run_id: str, count: str, *said: str) -> list[Effect]:
+        """So many cuts: to the `end` or not, of slices that take so many `seconds` or not known."""
+        seconds = [float(word) for word in said if word != "end"]
+        past_ms = round(1000 * seconds[0]) if seconds else None
+        return self.talk.cut(run_id, int(count), end="end" in said, past_ms=past_ms)
 
     def on_done(self, *slice_ids: str) -> list[Effect]:
         return [effect for slice_id in slice_ids for effect in self.talk.done(slice_id)]
@@ -114,6 +152,9 @@ class Scene:
 
     def on_lost(self, short: str) -> list[Effect]:
         return self.talk.ended(f"dm.{short}", Failure.SESSION_LOST)
+
+    def on_ended(self, short: str) -> list[Effect]:
+        return self.talk.ended(f"dm.{short}")
 
     def on_lapsed(self, short: str) -> list[Effect]:
         return self.talk.tell(events.ReservationLapsed(f"dm.{short}"))
