@@ -7,6 +7,7 @@ goes from slice to slice by itself and leaves what became of each for the loop t
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -54,6 +55,10 @@ class Runner:
         self._slices = WaitingSlices()
         self._taken: set[tuple[str, int]] = set()
         self._work: Work | None = None
+        # What became of slices, on its way from the working thread, which wakes the loop only if
+        # it has not woken it for an earlier one.
+        self._done: deque[outcome_pb2.SliceEnd] = deque()
+        self._woken = False
         self._ended = False
         self._stopping = threading.Event()
         # Set when there may be something for who waits; he looks for himself.
@@ -70,7 +75,7 @@ class Runner:
             speaking = tasks.create_task(self._speak())
             await self._loop.run_in_executor(self._thread, self._do_slices)
             await asyncio.to_thread(self._tracing.shut_down)
-            await self._until(lambda: len(self._outbox) == 0)
+            await self._until(lambda: not self._done and len(self._outbox) == 0)
             self._ended = True
             self._to_say.set()
             await speaking
@@ -119,7 +124,10 @@ class Runner:
         come."""
         load_work()
         while (slice_ := self._slices.take()) is not None:
-            self._loop.call_soon_threadsafe(self._say, self._perform(slice_))
+            self._done.append(self._perform(slice_))
+            if not self._woken:
+                self._woken = True
+                self._loop.call_soon_threadsafe(self._to_say.set)
         if self._work is not None:
             self._work.close()
 
@@ -162,6 +170,9 @@ class Runner:
         progress_time = 0.0
         while not self._ended:
             now = time.monotonic()
+            self._woken = False
+            while self._done:
+                self._outbox.add(self._done.popleft())
             for batch in self._outbox.due(now):
                 await self._link.outcomes(batch)
             if now >= progress_time:
@@ -171,6 +182,9 @@ class Runner:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PROGRESS_SECONDS):
                     await self._to_say.wait()
+            if self._slices:
+                # The next is begun already: of short ones several travel together.
+                await asyncio.sleep(GATHER_SECONDS)
             self._to_say.clear()
 
     async def _say_progress(self) -> None:

@@ -17,6 +17,9 @@ class WaitingSlices:
         self._begun = False
         self._draining = False
 
+    def __len__(self) -> int:
+        return len(self._slices)
+
     def begin(self) -> None:
         """What is needed to work on slices is there; before that, none is given out."""
         with self._changed:
