@@ -1,0 +1,129 @@
+"""A forecast in words and figures: how long, how full, where the time of each host went."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sluicegate.simulation.drawing import Bar, Stay
+from sluicegate.simulation.plan import Forecast, Question
+
+
+@dataclass(frozen=True)
+class HostUse:
+    """Where the time of a host's places went, as shares of it that add up to 1."""
+
+    host_name: str
+    working: float
+    starting: float
+    between: float
+    empty: float
+
+
+@dataclass(frozen=True)
+class AssetTimes:
+    """How an asset fared, in seconds from the beginning."""
+
+    asset_id: str
+    slices: int
+    first_stream: float
+    last_slice: float
+
+
+def host_uses(forecast: Forecast) -> list[HostUse]:
+    """Each host's time: work on slices, containers that start, sessions between slices, nothing."""
+    total = forecast.total_seconds * forecast.question.sessions_max
+    return [
+        _host_use(
+            f"host-{number + 1}",
+            total,
+            [bar for bar in forecast.drawing.bars if bar.host_name == f"host-{number + 1}"],
+            [stay for stay in forecast.drawing.stays if stay.host_name == f"host-{number + 1}"],
+        )
+        for number in range(forecast.question.hosts if forecast.drawing.stays else 0)
+    ]
+
+
+def _host_use(name: str, total: float, bars: Sequence[Bar], stays: Sequence[Stay]) -> HostUse:
+    working = sum(bar.stop - bar.start for bar in bars) / total
+    starting = sum(stay.born - stay.ordered for stay in stays) / total
+    there = sum(stay.gone - stay.born for stay in stays) / total
+    return HostUse(
+        name, working, starting, max(0.0, there - working), max(0.0, 1 - there - starting)
+    )
+
+
+def asset_times(forecast: Forecast) -> list[AssetTimes]:
+    """How each asset fared."""
+    bars: dict[str, list[Bar]] = {}
+    for bar in forecast.drawing.bars:
+        if bar.slice.number > 0:
+            bars.setdefault(bar.slice.run_id, []).append(bar)
+    return [
+        AssetTimes(
+            asset_id,
+            len({bar.slice.slice_id for bar in found}),
+            min(bar.start for bar in found),
+            max(bar.stop for bar in found),
+        )
+        for asset_id, found in sorted(bars.items(), key=lambda item: _number(item[0]))
+    ]
+
+
+def lines(forecast: Forecast) -> Iterator[str]:
+    """The report."""
+    question = forecast.question
+    slices = sum(map(len, question.seconds))
+    yield (
+        f"{question.method}, {question.order}: {len(question.seconds)} assets of {slices:,} slices"
+        f" on {question.hosts} hosts of {question.sessions_max} places"
+    )
+    ratio = forecast.total_seconds / forecast.bound_seconds if forecast.bound_seconds else 1.0
+    yield (
+        f"  takes {span(forecast.total_seconds)}, {ratio:.2f} times the least possible"
+        f" ({span(forecast.bound_seconds)}); {question.usable} streams are {forecast.use:.0%} full"
+    )
+    yield f"  {forecast.sessions:,} sessions"
+    if uses := host_uses(forecast):
+        yield ""
+        yield f"  {'host':12} {'working':>8} {'starting':>9} {'between':>8} {'empty':>6}"
+        for use in uses:
+            yield (
+                f"  {use.host_name:12} {use.working:8.0%} {use.starting:9.0%}"
+                f" {use.between:8.0%} {use.empty:6.0%}"
+            )
+    if assets := asset_times(forecast):
+        yield ""
+        yield f"  {'asset':12} {'slices':>8} {'first stream':>13} {'last slice':>11}"
+        for asset in assets:
+            yield (
+                f"  {asset.asset_id:12} {asset.slices:8,} {span(asset.first_stream):>13}"
+                f" {span(asset.last_slice):>11}"
+            )
+
+
+def compared(forecasts: Sequence[Forecast]) -> Iterator[str]:
+    """Several answers below one another."""
+    yield (
+        f"{'method':12} {'order':13} {'hosts':>5} {'streams':>7} {'time':>9} {'least':>9}"
+        f" {'ratio':>6} {'use':>5} {'sessions':>8}"
+    )
+    for forecast in forecasts:
+        question: Question = forecast.question
+        ratio = forecast.total_seconds / forecast.bound_seconds if forecast.bound_seconds else 1.0
+        yield (
+            f"{question.method:12} {question.order:13} {question.hosts:5} {question.usable:7}"
+            f" {span(forecast.total_seconds):>9} {span(forecast.bound_seconds):>9}"
+            f" {ratio:6.2f} {forecast.use:5.0%} {forecast.sessions:8,}"
+        )
+
+
+def span(seconds: float) -> str:
+    """A time for people: 0.52 s, 12.3 s, 4:05, 2:04:05."""
+    if seconds < 100:
+        return f"{seconds:.3g} s"
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def _number(asset_id: str) -> int:
+    return int(asset_id.rpartition("-")[2])

@@ -1,0 +1,32 @@
+"""Each broken core is found by the simulator within a bounded number of seeds."""
+
+from dataclasses import replace
+from itertools import chain
+
+import pytest
+
+from simulation.mutants import MUTANTS
+from sluicegate.simulation.scenario import FaultPlan, draw
+from sluicegate.simulation.seeds import run
+
+SEEDS_MAX = 200
+# What a core does wrong only after this is found sooner where it happens often.
+FORGOTTEN = FaultPlan(until=45.0, every_seconds=8.0, kinds=("forget_host", "slow_host"))
+
+
+def worlds():
+    """Those of the seeds, and as many in which hosts are forgotten again and again."""
+    usual = map(draw, range(SEEDS_MAX))
+    return chain(usual, (replace(draw(seed), faults=FORGOTTEN) for seed in range(SEEDS_MAX)))
+
+
+@pytest.mark.parametrize("name", sorted(MUTANTS))
+def test_a_broken_core_is_found(name):
+    with MUTANTS[name]():
+        found = next((world for world in worlds() if run(world).broken), None)
+    assert found is not None, f"nothing wrong is found with {name}"
+    assert not run(found).broken, "the core is whole again"
+
+
+def test_there_are_enough_of_them():
+    assert len(MUTANTS) >= 20
