@@ -91,6 +91,7 @@ class FakeProxies:
     places: int = 4
     behave: Behaviour = finished_at_once
     closed: tuple[str, ...] = ()
+    host_name: str = "only"
     held: set[str] = field(default_factory=set)
     running: dict[str, Worker] = field(default_factory=dict)
     over: set[str] = field(default_factory=set)
@@ -108,13 +109,16 @@ class FakeProxies:
         self._called("capacity")
         return self._free, self.closed
 
-    async def reserve(self, session_ids: Sequence[str]) -> frozenset[str]:
+    async def reserve(
+        self, session_ids: Sequence[str], avoid: Mapping[str, str]
+    ) -> Mapping[str, str]:
         self._called("reserve", *session_ids)
         for session_id in session_ids:
             known = session_id in self.running or session_id in self.over
-            if not known and session_id not in self.held and self._free > 0:
+            welcome = avoid.get(session_id) != self.host_name and self._free > 0
+            if not known and session_id not in self.held and welcome:
                 self.held.add(session_id)
-        return frozenset(s for s in session_ids if s in self.held or s in self.running)
+        return {s: self.host_name for s in session_ids if s in self.held or s in self.running}
 
     async def release(self, session_ids: Sequence[str]) -> None:
         self._called("release", *session_ids)

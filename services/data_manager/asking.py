@@ -77,11 +77,11 @@ class Asking:
         run_ids = dict.fromkeys(session.run_id for session in asked.sessions)
         try:
             with self._spans.reserving(run_ids, len(session_ids)):
-                granted = await self._proxies.reserve(session_ids)
+                hosts = await self._proxies.reserve(session_ids, asked.avoid)
         except (Unreachable, Refusal) as error:
             log.warning("a reservation was not answered: %s", error)
             return events.ReservationUnanswered(session_ids)
-        return events.ReservationAnswered(session_ids, granted)
+        return events.ReservationAnswered(session_ids, frozenset(hosts), hosts)
 
     async def _initiate(self, asked: Initiate) -> events.Event:
         session = asked.session

@@ -35,8 +35,11 @@ class Proxies(Protocol):
         """Sessions that could start now, and why hosts take none, a reason for each such host."""
         ...
 
-    async def reserve(self, session_ids: Sequence[str]) -> frozenset[str]:
-        """Those that are granted a place."""
+    async def reserve(
+        self, session_ids: Sequence[str], avoid: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """Those that are granted a place, each with its host; `avoid` names for some of them the
+        host that it must not be."""
         ...
 
     async def release(self, session_ids: Sequence[str]) -> None:

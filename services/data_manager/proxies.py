@@ -46,9 +46,18 @@ class RemoteProxies:
             response = await self._stub.Capacity(pb.CapacityRequest(), timeout=CAPACITY_SECONDS)
         return response.sessions, tuple(map(_reason, filter(lambda h: h.closed, response.hosts)))
 
-    async def reserve(self, session_ids: Sequence[str]) -> frozenset[str]:
-        """Those that are granted a place."""
-        request = pb.ReserveRequest(data_manager_id=self._data_manager_id, session_ids=session_ids)
+    async def reserve(
+        self, session_ids: Sequence[str], avoid: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """Those that are granted a place, each with its host."""
+        request = pb.ReserveRequest(
+            data_manager_id=self._data_manager_id,
+            session_ids=session_ids,
+            avoid=[
+                pb.AvoidedHosts(session_id=session_id, host_names=[host_name])
+                for session_id, host_name in avoid.items()
+            ],
+        )
 
         async def call() -> pb.ReserveResponse:
             with answered():
@@ -58,7 +67,8 @@ class RemoteProxies:
         for answer in response.answers:
             if answer.HasField("declined"):
                 log.info("session %s: %s", answer.session_id, answer.declined.message)
-        return frozenset(a.session_id for a in response.answers if a.HasField("granted"))
+        granted = (answer for answer in response.answers if answer.HasField("granted"))
+        return {answer.session_id: answer.granted.host_name for answer in granted}
 
     async def release(self, session_ids: Sequence[str]) -> None:
         """Gives places back."""

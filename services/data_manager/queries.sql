@@ -23,7 +23,7 @@ DELETE FROM assets WHERE asset_id = :asset_id;
 INSERT INTO runs VALUES (
   :run_id, :kind, :repository, :asset_id, :source, :snapshot, :target, :include, :storage,
   :streams, :slices_per_session, :slice_bytes, :slice_files, :range_bytes,
-  :method, :slice_order, :weight, :priority,
+  :method, :slice_order, :weight, :priority, :hedge,
   :start_time_ns, :end_time_ns, :traceparent, :state, :over, :stopping, :message, :failure,
   :counts, :snapshot_id, :result_id, :crawled, :cut_to_end, :cut_path, :cut_offset_bytes,
   :batches, :bodies, :total_bytes, :total_files, :unread_count, :sessions_made, :streams_peak
@@ -40,19 +40,19 @@ WHERE NOT over;
 
 -- name: save_slice
 -- A slice that is terminal stays as it is, whatever a fault of this program may ask.
-INSERT INTO slices VALUES (
-  :slice_id, :run_id, :number, :kind, :start_path, :start_offset_bytes, :stop_path,
-  :stop_offset_bytes, :state, :attempt, :failures, :turn, :session_id, :result_id,
-  :predicted_ms, :took_ms
-) ON CONFLICT DO UPDATE SET
+INSERT INTO slices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET
   state = excluded.state, attempt = excluded.attempt, failures = excluded.failures,
   turn = excluded.turn, session_id = excluded.session_id, result_id = excluded.result_id,
   took_ms = excluded.took_ms
 WHERE state NOT IN ('done', 'failed', 'cancelled');
 
 -- name: save_session
-INSERT INTO sessions VALUES (:session_id, :run_id, :state, :slice_ids, :method, :repository)
-ON CONFLICT DO UPDATE SET state = excluded.state, slice_ids = excluded.slice_ids;
+INSERT INTO sessions VALUES (
+  :session_id, :run_id, :state, :slice_ids, :method, :repository, :host_name, :hedge, :hedge_attempt
+) ON CONFLICT DO UPDATE SET
+  state = excluded.state, slice_ids = excluded.slice_ids, host_name = excluded.host_name,
+  hedge = excluded.hedge;
 
 -- name: drop_session
 DELETE FROM sessions WHERE session_id = :session_id;
@@ -79,7 +79,22 @@ WHERE kind = :kind AND (start_time_ns < :time_ns OR (start_time_ns = :time_ns AN
 ORDER BY start_time_ns DESC, run_id LIMIT :most;
 
 -- name: slice_counts
-SELECT state, count(*) AS slices FROM slices WHERE run_id = :run_id GROUP BY state;
+-- Those that are done are all that there are less the others, which are few, or have an index.
+WITH counted AS (
+  SELECT state, count(*) AS slices FROM slices WHERE run_id = :run_id AND state = 'queued'
+  UNION ALL
+  SELECT state, count(*) FROM slices
+  WHERE run_id = :run_id AND state IN ('failed', 'cancelled') GROUP BY state
+  UNION ALL
+  SELECT state, count(*) FROM slices
+  WHERE session_id IN (SELECT session_id FROM sessions) AND run_id = :run_id GROUP BY state
+), known AS (
+  SELECT bodies + (SELECT count(*) FROM slices WHERE run_id = :run_id AND number <= 0) AS slices
+  FROM runs WHERE run_id = :run_id
+)
+SELECT state, slices FROM counted WHERE slices
+UNION ALL
+SELECT 'done', known.slices - (SELECT total(slices) FROM counted) FROM known;
 
 -- name: unread_files
 SELECT * FROM unread_files WHERE run_id = :run_id ORDER BY number;
@@ -91,12 +106,7 @@ SELECT * FROM runs WHERE NOT over ORDER BY start_time_ns, run_id;
 -- What is in flight, and what runs open and close with.
 SELECT slices.* FROM slices JOIN runs USING (run_id) WHERE session_id IS NOT NULL AND NOT over
 UNION
-SELECT slices.* FROM runs JOIN slices ON slice_id IN (runs.run_id || ':0', runs.run_id || ':close')
-WHERE NOT over;
-
--- name: live_tallies
-SELECT run_id, slices.state AS state, count(*) AS slices FROM runs JOIN slices USING (run_id)
-WHERE NOT over GROUP BY run_id, slices.state;
+SELECT slices.* FROM runs JOIN slices USING (run_id) WHERE number <= 0 AND NOT over;
 
 -- name: live_turns
 -- What is put back comes after all that wait.
@@ -121,7 +131,7 @@ SELECT count(*) AS slices FROM slices
 WHERE run_id = :run_id AND state = 'queued' AND (turn, number) < (:turn, :number);
 
 -- name: slice
-SELECT * FROM slices WHERE slice_id = :slice_id;
+SELECT * FROM slices WHERE run_id = :run_id AND number = :number;
 
 -- name: records
 SELECT * FROM slices WHERE run_id = :run_id AND number > 0 ORDER BY number;

@@ -15,10 +15,6 @@ from data_manager.core.model import (
     RunState,
     Session,
     SessionState,
-    Slice,
-    SliceKind,
-    SliceState,
-    Span,
     UnreadFile,
     UnreadReason,
 )
@@ -95,51 +91,6 @@ def run_of_row(row: Row) -> Run:
     )
 
 
-def slice_row(slice_: Slice) -> dict[str, object]:
-    """A slice as it is stored."""
-    start = slice_.span.start if slice_.span else None
-    stop = slice_.span.stop if slice_.span else None
-    return {
-        "slice_id": slice_.slice_id,
-        "run_id": slice_.run_id,
-        "number": slice_.number,
-        "kind": slice_.kind,
-        "start_path": start.path if start else None,
-        "start_offset_bytes": start.offset_bytes if start else None,
-        "stop_path": stop.path if stop else None,
-        "stop_offset_bytes": stop.offset_bytes if stop else None,
-        "state": slice_.state,
-        "attempt": slice_.attempt,
-        "failures": slice_.failures,
-        "turn": slice_.turn,
-        "session_id": slice_.session_id,
-        "result_id": slice_.result_id,
-        "predicted_ms": slice_.predicted_ms,
-        "took_ms": slice_.took_ms,
-    }
-
-
-def slice_of_row(row: Row) -> Slice:
-    """A stored slice."""
-    start = _position(row["start_path"], row["start_offset_bytes"])
-    stop = _position(row["stop_path"], row["stop_offset_bytes"])
-    return Slice(
-        slice_id=row["slice_id"],
-        run_id=row["run_id"],
-        number=row["number"],
-        kind=SliceKind(row["kind"]),
-        span=Span(start, stop) if start else None,
-        state=SliceState(row["state"]),
-        attempt=row["attempt"],
-        failures=row["failures"],
-        turn=row["turn"],
-        session_id=row["session_id"],
-        result_id=row["result_id"],
-        predicted_ms=row["predicted_ms"],
-        took_ms=row["took_ms"],
-    )
-
-
 def session_row(session: Session) -> dict[str, object]:
     """A session as it is stored."""
     return {
@@ -149,6 +100,9 @@ def session_row(session: Session) -> dict[str, object]:
         "slice_ids": json.dumps(session.slice_ids),
         "method": session.method,
         "repository": session.repository,
+        "host_name": session.host_name,
+        "hedge": session.hedge,
+        "hedge_attempt": session.hedge_attempt,
     }
 
 
@@ -162,6 +116,9 @@ def session_of_row(row: Row) -> Session:
         slice_ids,
         Method(row["method"]),
         row["repository"],
+        row["host_name"],
+        row["hedge"],
+        row["hedge_attempt"],
     )
 
 
@@ -192,13 +149,10 @@ def _options_row(options: Options) -> dict[str, object]:
 
 
 def _options_of_row(row: Row) -> Options:
-    names = Options.__dataclass_fields__.keys() - {"method", "order"}
+    names = Options.__dataclass_fields__.keys() - {"method", "order", "hedge"}
     return Options(
+        hedge=bool(row["hedge"]),
         method=Method(row["method"]),
         order=SliceOrder(row["slice_order"]),
         **{name: row[name] for name in names},
     )
-
-
-def _position(path: bytes | None, offset_bytes: int | None) -> Position | None:
-    return None if path is None else Position(path, offset_bytes or 0)

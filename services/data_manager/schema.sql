@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS runs (
   slice_order TEXT NOT NULL,
   weight INTEGER NOT NULL,
   priority INTEGER NOT NULL,
+  hedge INTEGER NOT NULL,
   start_time_ns INTEGER NOT NULL,
   end_time_ns INTEGER NOT NULL,
   traceparent TEXT NOT NULL,
@@ -73,12 +74,15 @@ CREATE TABLE IF NOT EXISTS sessions (
   state TEXT NOT NULL,
   slice_ids TEXT NOT NULL,
   method TEXT NOT NULL,
-  repository TEXT NOT NULL
+  repository TEXT NOT NULL,
+  host_name TEXT NOT NULL,
+  hedge TEXT NOT NULL,
+  hedge_attempt INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- A slice names its session while it is reserved or runs; both are written in one transaction.
+-- Millions are done, and those stand here and in no index.
 CREATE TABLE IF NOT EXISTS slices (
-  slice_id TEXT PRIMARY KEY,
   run_id TEXT NOT NULL REFERENCES runs,
   number INTEGER NOT NULL,
   kind TEXT NOT NULL,
@@ -93,13 +97,15 @@ CREATE TABLE IF NOT EXISTS slices (
   session_id TEXT REFERENCES sessions DEFERRABLE INITIALLY DEFERRED,
   result_id BLOB NOT NULL,
   predicted_ms INTEGER NOT NULL,
-  took_ms INTEGER NOT NULL
+  took_ms INTEGER NOT NULL,
+  PRIMARY KEY (run_id, number)
 ) STRICT, WITHOUT ROWID;
 
 -- The queues, in the order in which slices get their turn.
 CREATE INDEX IF NOT EXISTS slices_queued ON slices (run_id, turn, number) WHERE state = 'queued';
-CREATE INDEX IF NOT EXISTS slices_by_run ON slices (run_id, state);
 CREATE INDEX IF NOT EXISTS slices_by_session ON slices (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS slices_given_up ON slices (run_id, state)
+  WHERE state IN ('failed', 'cancelled');
 
 CREATE TABLE IF NOT EXISTS unread_files (
   run_id TEXT NOT NULL REFERENCES runs,

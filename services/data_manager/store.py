@@ -7,42 +7,27 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-import aiosqlite
-
-from data_manager.core.effects import (
-    CancelSlices,
-    Change,
-    DropSession,
-    SaveRun,
-    SaveSession,
-    SaveSlice,
-    SaveStorage,
-    SaveUnread,
-)
+from data_manager.core.effects import Change
 from data_manager.core.events import Restarted
 from data_manager.core.model import Run, RunKind, Slice, SliceState, Span, Standing
 from data_manager.core.queues import Key
 from data_manager.queries import QUERIES, SCHEMA
-from data_manager.rows import (
-    Row,
-    run_of_row,
-    run_row,
-    session_of_row,
-    session_row,
-    slice_of_row,
-    slice_row,
-    unread_of_row,
-)
+from data_manager.rows import Row, run_of_row, session_of_row, unread_of_row
+from data_manager.saving import Statement, statements
+from data_manager.slice_rows import slice_key, slice_of_row
 
 VERSION = 2
 # Each with what it must answer. FULL: NORMAL loses commits in a power cut, also in WAL mode.
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 BUSY_SECONDS = 10.0
+T = TypeVar("T")
 
 
 class DatabaseUnusable(Exception):
@@ -58,61 +43,116 @@ class Asset:
     storage: str = ""
 
 
+class Connection:
+    """A connection with a thread of its own: whatever it is asked costs one turn of that thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
+
+    async def open(self) -> None:
+        """Opens it, so that nothing committed is lost."""
+        await self.run(self._open)
+
+    async def prepare(self) -> None:
+        """Makes the tables, where there are none; refuses those of another version."""
+        await self.run(self._prepare)
+
+    async def run(self, work: Callable[..., T], *values: object) -> T:
+        """Does something in its thread, also when whoever asked is cancelled meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *values)
+
+    async def read(self, query: str, **values: object) -> list[sqlite3.Row]:
+        """The rows that a query finds."""
+        return await self.run(self._read, query, values)
+
+    async def write(self, *made: Statement) -> None:
+        """Makes statements true, all or none."""
+        await self.run(self._write, made)
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Makes changes true, all or none."""
+        await self.run(lambda: self._write(statements(changes)))
+
+    async def close(self) -> None:
+        """Closes it."""
+        await self.run(self._close)
+        self._thread.shutdown()
+
+    def _open(self) -> None:
+        self._connection = sqlite3.connect(self._path, BUSY_SECONDS, isolation_level=None)
+        self._connection.row_factory = sqlite3.Row
+        for name, value in PRAGMAS.items():
+            self._connection.execute(f"PRAGMA {name} = {value}")
+            [found] = self._connection.execute(f"PRAGMA {name}").fetchone()
+            if found != value:
+                raise DatabaseUnusable(f"the database {self._path} does not take {name} = {value}")
+
+    def _prepare(self) -> None:
+        tables = self._connection.execute("SELECT name FROM sqlite_schema").fetchall()
+        if "identity" in (name for (name,) in tables):
+            for _, version in self._connection.execute(QUERIES["identity"]):
+                if version != VERSION:
+                    raise DatabaseUnusable(
+                        f"the database {self._path} is of version {version}, this program knows"
+                        f" {VERSION}"
+                    )
+        self._connection.executescript(SCHEMA)
+
+    def _close(self) -> None:
+        if hasattr(self, "_connection"):
+            self._connection.close()
+
+    def _read(self, query: str, values: dict[str, object]) -> list[sqlite3.Row]:
+        return self._connection.execute(QUERIES[query], values).fetchall()
+
+    def _write(self, made: Iterable[Statement]) -> None:
+        with self._transaction():
+            for query, rows in made:
+                if rows:
+                    self._connection.executemany(QUERIES[query], rows)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.rollback()
+            raise
+
+
 class Store:
     """One writer and one reader; a reader sees what is committed and nothing half done."""
 
-    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+    def __init__(self, writer: Connection, reader: Connection) -> None:
         self._writer = writer
         self._reader = reader
-        self._writing = asyncio.Lock()
 
     async def data_manager_id(self, new: str) -> str:
         """Who this data manager is: `new` from its first start on."""
-        async with self._transaction():
-            values = {"data_manager_id": new, "version": VERSION}
-            await self._writer.execute(QUERIES["set_identity"], values)
+        await self._writer.write(
+            ("set_identity", [{"data_manager_id": new, "version": VERSION}]),
+        )
         [row] = await self._read("identity")
-        if row["version"] != VERSION:
-            message = f"the database is of version {row['version']}, this program knows {VERSION}"
-            raise DatabaseUnusable(message)
         return str(row["data_manager_id"])
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Makes all changes true at once, and durable. Of several to one row the last counts."""
-        runs = {c.run.run_id: run_row(c.run) for c in changes if isinstance(c, SaveRun)}
-        slices = {c.slice.slice_id: c.slice for c in changes if isinstance(c, SaveSlice)}
-        sessions = {c.session.session_id: c.session for c in changes if isinstance(c, SaveSession)}
-        dropped = [{"session_id": c.session_id} for c in changes if isinstance(c, DropSession)]
-        unread = [
-            {"run_id": c.run_id, "number": c.number, **vars(c.file)}
-            for c in changes
-            if isinstance(c, SaveUnread)
-        ]
-        cancelled = [{"run_id": c.run_id} for c in changes if isinstance(c, CancelSlices)]
-        storages = [vars(c) for c in changes if isinstance(c, SaveStorage)]
-        async with self._transaction():
-            await self._write("save_run", runs.values())
-            await self._write("save_session", map(session_row, sessions.values()))
-            await self._write("save_slice", map(slice_row, slices.values()))
-            await self._write("cancel_slices", cancelled)
-            # No session comes back: what is dropped stays dropped.
-            await self._write("drop_session", dropped)
-            await self._write("save_unread", unread)
-            await self._write("save_storage", storages)
+        await self._writer.commit(changes)
 
     async def unfinished(self) -> Restarted:
         """All that is not over, as it was committed last."""
-        tallies: dict[str, dict[SliceState, int]] = {}
-        for row in await self._read("live_tallies"):
-            tallies.setdefault(row["run_id"], {})[SliceState(row["state"])] = row["slices"]
+        runs = tuple(map(run_of_row, await self._read("live_runs")))
         return Restarted(
-            tuple(map(run_of_row, await self._read("live_runs"))),
+            runs,
             tuple(map(slice_of_row, await self._read("live_slices"))),
             tuple(map(session_of_row, await self._read("live_sessions"))),
             tuple(
                 (row["run_id"], unread_of_row(row)) for row in await self._read("live_unread_files")
             ),
-            tallies,
+            {run.run_id: await self._slice_counts(run.run_id) for run in runs},
             {row["run_id"]: row["turn"] for row in await self._read("live_turns")},
             await self.storages(),
         )
@@ -131,7 +171,8 @@ class Store:
 
     async def slice(self, slice_id: str) -> Slice | None:
         """A slice, as committed."""
-        rows = await self._read("slice", slice_id=slice_id)
+        run_id, number = slice_key(slice_id)
+        rows = await self._read("slice", run_id=run_id, number=number)
         return slice_of_row(rows[0]) if rows else None
 
     async def records(self, run_id: str) -> list[Slice]:
@@ -165,8 +206,7 @@ class Store:
 
     async def add_asset(self, asset: Asset) -> Asset:
         """Adds an asset, if there is none of its name; the one there is."""
-        async with self._transaction():
-            await self._writer.execute(QUERIES["add_asset"], vars(asset))
+        await self._writer.write(("add_asset", [vars(asset)]))
         return await self.asset(asset.asset_id) or asset
 
     async def asset(self, asset_id: str) -> Asset | None:
@@ -180,31 +220,14 @@ class Store:
 
     async def delete_asset(self, asset_id: str) -> None:
         """Forgets an asset."""
-        async with self._transaction():
-            await self._writer.execute(QUERIES["delete_asset"], {"asset_id": asset_id})
+        await self._writer.write(("delete_asset", [{"asset_id": asset_id}]))
 
     async def _slice_counts(self, run_id: str) -> dict[SliceState, int]:
         rows = await self._read("slice_counts", run_id=run_id)
-        return {SliceState(row["state"]): row["slices"] for row in rows}
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[None]:
-        async with self._writing:
-            await self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                await self._writer.rollback()
-                raise
-            await self._writer.commit()
-
-    async def _write(self, query: str, rows: Iterable[Row]) -> None:
-        if values := list(rows):
-            await self._writer.executemany(QUERIES[query], values)
+        return {SliceState(state): int(slices) for state, slices in rows if slices}
 
     async def _read(self, query: str, **values: object) -> list[Row]:
-        rows = await self._reader.execute_fetchall(QUERIES[query], values)
-        return [dict(row) for row in rows]
+        return await self._reader.read(query, **values)
 
 
 @asynccontextmanager
@@ -212,7 +235,7 @@ async def opened(path: Path) -> AsyncIterator[Store]:
     """The database at a path, made when there is none. One program at a time has it."""
     try:
         async with _locked(path), _connected(path) as writer, _connected(path) as reader:
-            await writer.executescript(SCHEMA)
+            await writer.prepare()
             yield Store(writer, reader)
     except sqlite3.Error as error:
         raise DatabaseUnusable(f"the database {path} cannot be used: {error}") from error
@@ -238,13 +261,10 @@ async def _locked(path: Path) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _connected(path: Path) -> AsyncIterator[aiosqlite.Connection]:
-    async with aiosqlite.connect(path, isolation_level=None, timeout=BUSY_SECONDS) as connection:
-        connection.row_factory = sqlite3.Row
-        for name, value in PRAGMAS.items():
-            await connection.execute(f"PRAGMA {name} = {value}")
-            cursor = await connection.execute(f"PRAGMA {name}")
-            row = await cursor.fetchone()
-            if row is None or row[0] != value:
-                raise DatabaseUnusable(f"the database {path} does not take {name} = {value}")
+async def _connected(path: Path) -> AsyncIterator[Connection]:
+    connection = Connection(path)
+    try:
+        await connection.open()
         yield connection
+    finally:
+        await connection.close()

@@ -28,6 +28,7 @@ PAGE_BYTES = 900 << 10
 LEAST = {"slice_bytes": 64 << 10, "range_bytes": 1 << 20}
 NUMBERS = (
     "streams", "slices_per_session", "slice_bytes", "slice_files", "range_bytes", "weight",
+    "hedge",
     "priority",
 )  # fmt: skip
 # Restores and verifies have no user who tunes them.

@@ -183,10 +183,13 @@ class Conversation:
         return [session for effect in asked if isinstance(effect, Reserve)
                 for session in effect.sessions]  # fmt: skip
 
-    def answer(self, sessions: list[Session], granted: list[Session]) -> list[Effect]:
+    def answer(
+        self, sessions: list[Session], granted: list[Session], host_name: str = "h1"
+    ) -> list[Effect]:
         names = frozenset(session.session_id for session in granted)
         asked = tuple(session.session_id for session in sessions)
-        return self.tell(events.ReservationAnswered(asked, names))
+        hosts = dict.fromkeys(names, host_name)
+        return self.tell(events.ReservationAnswered(asked, names, hosts))
 
     def grant(self, sessions: list[Session]) -> list[Effect]:
         return self.answer(sessions, sessions)

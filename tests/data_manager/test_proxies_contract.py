@@ -120,21 +120,27 @@ async def eventually(proxies: Proxies, places: int) -> None:
 
 async def test_capacity_is_what_is_free(proxies: Proxies):
     assert await proxies.capacity() == (PLACES, ())
-    await proxies.reserve(["s1"])
+    await proxies.reserve(["s1"], {})
     assert await proxies.capacity() == (PLACES - 1, ())
     await proxies.release(["s1", "unknown"])
     await eventually(proxies, PLACES)
 
 
 async def test_r38_as_many_are_granted_as_there_are_places(proxies: Proxies):
-    granted = await proxies.reserve(["s1", "s2", "s3", "s4", "s5"])
+    granted = await proxies.reserve(["s1", "s2", "s3", "s4", "s5"], {})
     assert len(granted) == PLACES
-    assert await proxies.reserve(["s6"]) == frozenset()
+    assert await proxies.reserve(["s6"], {}) == {}
+
+
+async def test_a_session_does_not_go_to_the_host_that_it_is_to_avoid(proxies: Proxies):
+    [host_name] = (await proxies.reserve(["s1"], {})).values()
+    assert await proxies.reserve(["s2"], {"s2": host_name}) == {}
+    assert await proxies.reserve(["s3"], {"s3": "another"}) == {"s3": host_name}
 
 
 async def test_the_same_question_gets_the_same_answer(proxies: Proxies):
-    first = await proxies.reserve(["s1", "s2"])
-    assert await proxies.reserve(["s1", "s2"]) == first
+    first = await proxies.reserve(["s1", "s2"], {})
+    assert await proxies.reserve(["s1", "s2"], {}) == first
     assert (await proxies.capacity())[0] == PLACES - 2
 
 
@@ -147,7 +153,7 @@ async def test_what_is_not_held_is_not_initiated(proxies: Proxies):
 async def test_initiated_twice_it_runs_once(proxies: Proxies, tools):
     heard = Heard()
     async with beside(proxies.listen(heard.listener())):
-        await proxies.reserve(["s1"])
+        await proxies.reserve(["s1"], {})
         await proxies.initiate(session_of("s1"), [assignment()])
         await proxies.initiate(session_of("s1"), [assignment()])
         await tools.until(heard.ends)
@@ -159,7 +165,7 @@ async def test_initiated_twice_it_runs_once(proxies: Proxies, tools):
 
 
 async def test_what_is_not_taken_in_is_said_again(proxies: Proxies, tools):
-    await proxies.reserve(["s1"])
+    await proxies.reserve(["s1"], {})
     await proxies.initiate(session_of("s1"), [assignment()])
     heard = Heard()
     async with beside(proxies.listen(heard.listener())):
@@ -186,7 +192,7 @@ async def test_r88_a_fed_session_does_all_it_is_given_once_and_ends_when_drained
 ):
     heard = Heard()
     async with beside(proxies.listen(heard.listener())):
-        await proxies.reserve(["s1"])
+        await proxies.reserve(["s1"], {})
         await proxies.initiate(session_of("s1", Method.CONTINUOUS), [assignment()])
         for numbers in ([1, 2], [2, 3]):
             fed = {"s1": [assignment(number) for number in numbers]}
@@ -205,7 +211,7 @@ async def test_r88_a_fed_session_does_all_it_is_given_once_and_ends_when_drained
 async def test_the_same_slice_at_a_new_attempt_is_done_again(proxies: Proxies, tools):
     heard = Heard()
     async with beside(proxies.listen(heard.listener())):
-        await proxies.reserve(["s1"])
+        await proxies.reserve(["s1"], {})
         await proxies.initiate(session_of("s1", Method.CONTINUOUS), [assignment(0)])
         await proxies.feed({"s1": [assignment(0, attempt=2)]})
         await tools.until(lambda: len(heard.done()) >= 2)
@@ -216,7 +222,7 @@ async def test_the_same_slice_at_a_new_attempt_is_done_again(proxies: Proxies, t
 async def test_who_cannot_be_fed_is_named_and_the_others_are_fed(proxies: Proxies, tools):
     heard = Heard()
     async with beside(proxies.listen(heard.listener())):
-        await proxies.reserve(["s1", "s2"])
+        await proxies.reserve(["s1", "s2"], {})
         for name in ("s1", "s2"):
             await proxies.initiate(session_of(name, Method.CONTINUOUS), [assignment()])
         await proxies.drain("s2")
@@ -229,7 +235,7 @@ async def test_who_cannot_be_fed_is_named_and_the_others_are_fed(proxies: Proxie
 async def test_more_food_than_one_message_holds_goes_in_several(proxies: Proxies, tools):
     heard = Heard()
     async with beside(proxies.listen(heard.listener())):
-        await proxies.reserve(["s1"])
+        await proxies.reserve(["s1"], {})
         await proxies.initiate(session_of("s1", Method.CONTINUOUS), [assignment()])
         many = [replace(assignment(n), traceparent="t" * 100) for n in range(1, 6_001)]
         assert await proxies.feed({"s1": many}) == frozenset()
@@ -267,7 +273,7 @@ async def test_r68_new_capacity_is_told(tools):
 
 async def test_why_a_host_takes_none_is_told_with_the_capacity():
     async with remote() as proxies:
-        await proxies.reserve(["s1", "s2", "s3"])
+        await proxies.reserve(["s1", "s2", "s3"], {})
         assert await proxies.capacity() == (0, ("no_place",))
 
 
@@ -287,7 +293,7 @@ async def test_work_too_large_for_a_message_is_refused_not_tried_for_ever():
 async def test_outcomes_not_acknowledged_come_again_after_a_broken_stream(tools):
     """The true one alone: it is told that taking in failed, and follows the stream anew."""
     async with remote() as proxies:
-        await proxies.reserve(["s1"])
+        await proxies.reserve(["s1"], {})
         await proxies.initiate(session_of("s1"), [assignment()])
         heard = Heard(taking=False)
         async with beside(proxies.listen(heard.listener())):

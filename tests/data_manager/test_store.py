@@ -36,7 +36,7 @@ from data_manager.core.model import (
 )
 from data_manager.core.options import Method, Options, SliceOrder
 from data_manager.queries import QUERIES
-from data_manager.store import Asset, DatabaseUnusable, opened
+from data_manager.store import Asset, Connection, DatabaseUnusable, opened
 
 REQUEST = Request(
     RunKind.RESTORE, "/r", "a", b"/\xff", "latest", b"/to\xfe", b"/in", "nas",
@@ -124,8 +124,12 @@ async def test_the_pragmas_are_those_that_lose_nothing(tmp_path: Path):
     async with opened(tmp_path / "db") as store:
         for connection in (store._writer, store._reader):
             for name, value in {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}.items():
-                [[found]] = await connection.execute_fetchall(f"PRAGMA {name}")
+                found = await connection.run(pragma, connection, name)
                 assert found == value
+
+
+def pragma(connection: Connection, name: str) -> object:
+    return connection._connection.execute(f"PRAGMA {name}").fetchone()[0]
 
 
 async def test_one_data_manager_at_a_time(tmp_path: Path):
@@ -147,16 +151,20 @@ async def test_what_is_no_database_is_said_in_one_line(tmp_path: Path):
             pass
 
 
-async def test_a_newer_database_is_refused(tmp_path: Path):
+@pytest.mark.parametrize("version", [1, 3, 99])
+async def test_a_database_of_another_version_is_refused(tmp_path: Path, version: int):
+    """Before anything is asked of its tables, which may look otherwise."""
     async with opened(tmp_path / "db") as store:
         assert await store.data_manager_id("first") == "first"
         assert await store.data_manager_id("second") == "first"
     with sqlite3.connect(tmp_path / "db") as connection:
-        connection.execute("UPDATE identity SET version = 99")
+        connection.execute(f"UPDATE identity SET version = {version}")
+        connection.execute("DROP TABLE slices")
+        connection.execute("CREATE TABLE slices (slice_id TEXT PRIMARY KEY)")
     connection.close()
-    async with opened(tmp_path / "db") as store:
-        with pytest.raises(DatabaseUnusable, match="of version 99"):
-            await store.data_manager_id("third")
+    with pytest.raises(DatabaseUnusable, match=f"of version {version}, this program knows 2"):
+        async with opened(tmp_path / "db"):
+            raise AssertionError("never reached")
 
 
 async def test_assets_are_listed_by_id_and_forgotten(tmp_path: Path):

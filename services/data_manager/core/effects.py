@@ -3,7 +3,8 @@
 First all changes are committed, in one transaction; only then is anything else done.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from data_manager.core.model import Run, Session, Slice, Task, UnreadFile
 from data_manager.core.queues import Key
@@ -69,9 +70,13 @@ class AskCapacity:
 
 @dataclass(frozen=True)
 class Reserve:
-    """Ask for places for these sessions, all in one request (step 418)."""
+    """Ask for places for these sessions, all in one request (step 418).
+
+    `avoid` names for some of them a host where they must not go.
+    """
 
     sessions: tuple[Session, ...]
+    avoid: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -71,10 +71,12 @@ class CapacityUnanswered:
 
 @dataclass(frozen=True)
 class ReservationAnswered:
-    """Some of the sessions asked for are granted, the others declined (step 420)."""
+    """Some of the sessions asked for are granted, the others declined (step 420); `hosts` says
+    where those granted have their places, as far as is known."""
 
     session_ids: tuple[str, ...]
     granted: frozenset[str]
+    hosts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

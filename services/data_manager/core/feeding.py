@@ -7,6 +7,7 @@ from dataclasses import replace
 from data_manager.core.contending import turns_of
 from data_manager.core.effects import Drain, Feed
 from data_manager.core.giving_way import promised, wants_more
+from data_manager.core.hedging import note_begun
 from data_manager.core.kinds import run_of
 from data_manager.core.live import Live
 from data_manager.core.model import Session, SessionState, SliceState, Task
@@ -49,7 +50,7 @@ def assure(state: State, session: Session) -> None:
     """Makes sure that a session has what it was given and told: again does no harm."""
     if session.state is SessionState.DRAINING:
         state.ask(Drain(session.session_id))
-    elif session.state is not SessionState.RESERVING and session.slice_ids:
+    elif session.state is not SessionState.RESERVING and (session.slice_ids or session.hedge):
         initiate(state, session)
         if session.fed and session.state is SessionState.RUNNING:
             state.ask(Feed(session.session_id, tasks_of(state, session)))
@@ -153,7 +154,9 @@ def _give(state: State, live: Live, session_id: str) -> Task:
     place(state, live, slice_id, session_id, SliceState.RUNNING)
     state.note_peak(live)
     session = state.sessions[session_id]
-    state.save_session(replace(session, slice_ids=(*session.slice_ids, slice_id)))
+    session = replace(session, slice_ids=(*session.slice_ids, slice_id))
+    state.save_session(session)
+    note_begun(state, session)
     return Task(live.run, live.slices[slice_id])
 
 

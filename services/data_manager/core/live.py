@@ -19,6 +19,8 @@ class Live:
     `slices` are those in flight, those of the queue's window, and what it opens and closes with;
     `tally` counts all. `streams` are the sessions that hold slices of it, and those made for it
     alone that are not over yet; `ending` those that must be over before a stopped run is.
+    `hedges` are the slices that are done a second time, with the sessions that do; `began` when
+    running slices began and `times` what those took that are done, for those that may be.
     `starved` when places were asked for and none was got.
     """
 
@@ -39,6 +41,9 @@ class Live:
     delay: float = FIRST_DELAY_SECONDS
     ask_time: float = 0.0
     stop_by: float | None = None
+    hedges: dict[str, str] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)
+    times: list[int] = field(default_factory=list)
     slice_seconds: float | None = None
     pace: float | None = None
 

@@ -236,7 +236,8 @@ class Session:
     """Slices given to one container: those that have not ended, in the order of work.
 
     It was made for a run. One of the method continuous may hold slices of any run of its
-    repository, and outlive the run that it was made for.
+    repository, and outlive the run that it was made for. One with a `hedge` does a slice a second
+    time that another session holds.
     """
 
     session_id: str
@@ -245,6 +246,9 @@ class Session:
     slice_ids: tuple[str, ...]
     method: Method = Method.BATCH
     repository: str = ""
+    host_name: str = ""
+    hedge: str = ""
+    hedge_attempt: int = 0
 
     @property
     def fed(self) -> bool:

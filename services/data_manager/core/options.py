@@ -37,7 +37,8 @@ class Options:
 
     `streams` is the user's parallel setting (R54), `slices_per_session` is N (R34). `weight` is
     the asset's share beside others under the policy fair, `priority` its importance under that
-    policy, more is sooner.
+    policy, more is sooner. With `hedge` a slice that takes far longer than the others is started a
+    second time near the end.
     """
 
     streams: int = 4
@@ -49,3 +50,4 @@ class Options:
     order: SliceOrder = SliceOrder.IN_ORDER
     weight: int = 1
     priority: int = 0
+    hedge: bool = False

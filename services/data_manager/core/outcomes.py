@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from data_manager.core import hedging
+from data_manager.core.effects import CancelSession
 from data_manager.core.events import CutsMade, Progressed, SessionEnded, SliceEnded
 from data_manager.core.kinds import BODIES, OPENING_NUMBER, SHAPES, UNCOUNTED, run_of, slice_id
 from data_manager.core.live import FIRST_DELAY_SECONDS, Live
@@ -31,6 +33,7 @@ def cuts_made(state: State, event: CutsMade) -> None:
     """Queues a slice for each cut (step 406); copying starts while the crawl goes on."""
     found = _current(state, event)
     if found is None:
+        stop_unknown(state, event.session_id)
         return
     live, slice_ = found
     run = live.run
@@ -65,8 +68,9 @@ def cuts_made(state: State, event: CutsMade) -> None:
 
 def slice_ended(state: State, event: SliceEnded) -> None:
     """Takes in a result once, and only that of the current attempt."""
-    found = _current(state, event)
+    found = _current(state, event) or _hedge(state, event)
     if found is None:
+        stop_unknown(state, event.session_id)
         return
     live, slice_ = found
     if event.failure is not None:
@@ -109,6 +113,22 @@ def _current(state: State, event: CutsMade | SliceEnded | Progressed) -> tuple[L
     return live, slice_
 
 
+def _hedge(state: State, event: SliceEnded) -> tuple[Live, Slice] | None:
+    """The slice that is meant, if this is the result of its hedge. A hedge that failed is none."""
+    live = state.lives.get(run_of(event.slice_id))
+    slice_ = live.slices.get(event.slice_id) if live else None
+    if live is None or slice_ is None or event.failure is not None:
+        return None
+    won = hedging.counts(state, slice_, event.session_id, event.attempt)
+    return (live, slice_) if won else None
+
+
+def stop_unknown(state: State, session_id: str) -> None:
+    """A session that is over here and still works was started by a call that came very late."""
+    if session_id not in state.sessions:
+        state.ask(CancelSession(session_id))
+
+
 def _end_to_end(start: Position | None, cuts: Sequence[Cut]) -> bool:
     for cut in cuts:
         if start is None or cut.span.start != start:
@@ -128,6 +148,7 @@ def _slice_failed(state: State, live: Live, slice_: Slice, failure: Failure, mes
 
 
 def _slice_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> None:
+    hedging.settle(state, live, slice_, event.session_id)
     leave_session(state, live, slice_)
     if slice_.number == OPENING_NUMBER:
         end_crawl(state, live, slice_)
@@ -146,6 +167,7 @@ def _body_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> No
     done = replace(
         slice_,
         state=SliceState.DONE,
+        attempt=event.attempt,
         session_id=None,
         result_id=event.result_id,
         took_ms=event.took_ms,
@@ -155,6 +177,7 @@ def _body_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> No
         # The database has it; here it would only take room.
         state.forget(live, (slice_.slice_id,))
         if event.took_ms:
+            hedging.note_done(live, event.took_ms)
             live.slice_seconds = smoothed(live.slice_seconds, event.took_ms / 1000)
             live.pace = smoothed(live.pace, event.took_ms / max(1, slice_.predicted_ms))
 

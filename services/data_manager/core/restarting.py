@@ -37,6 +37,8 @@ def restart(state: State, event: Restarted) -> None:
 
 def _take_up(state: State, session: Session) -> None:
     state.sessions[session.session_id] = session
+    if session.hedge:
+        state.lives[session.run_id].hedges[session.hedge] = session.session_id
     if not session.fed and (own := state.lives.get(session.run_id)):
         state.hold(own, session.session_id, 0)
     for slice_id in session.slice_ids:

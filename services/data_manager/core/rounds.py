@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from data_manager.core import hedging
 from data_manager.core.batch import session_sizes
 from data_manager.core.contending import allot
 from data_manager.core.effects import AskCapacity, Initiate, Release, Reserve
 from data_manager.core.events import InitiationRefused, ReservationAnswered, ReservationUnanswered
 from data_manager.core.kinds import run_of
 from data_manager.core.live import FIRST_DELAY_SECONDS, Live
-from data_manager.core.model import Failure, Session, SessionState, SliceState, Task
+from data_manager.core.model import Failure, Session, SessionState, Slice, SliceState, Task
 from data_manager.core.options import Method
 from data_manager.core.predictions import smoothed
 from data_manager.core.slices import begin_running, put_back_session
@@ -22,7 +23,8 @@ RESERVED_AT_ONCE = 1_000
 
 def begin_round(state: State) -> None:
     """Asks for the capacity if a populated queue may have more sessions now."""
-    if not state.asking and any(_wants(state, live) for live in state.lives.values()):
+    wanting = any(_wants(state, live) or _hedged(state, live) for live in state.lives.values())
+    if wanting and not state.asking:
         state.asking = True
         state.ask(AskCapacity())
 
@@ -32,6 +34,7 @@ def wake_times(state: State) -> Iterator[float]:
     for live in state.lives.values():
         if live.queue.ready and live.ask_time > state.now and _may_have_more(state, live):
             yield live.ask_time
+    yield from hedging.wake_times(state)
 
 
 def capacity_reported(state: State, places: int, closed: tuple[str, ...]) -> None:
@@ -50,8 +53,10 @@ def capacity_reported(state: State, places: int, closed: tuple[str, ...]) -> Non
             sessions += _compose(state, live, count)
         else:
             state.back_off(live)
-    if sessions:
-        state.ask(Reserve(tuple(sessions)))
+    hedges = list(_hedges(state, places - len(sessions)))
+    if sessions or hedges:
+        avoid = {session.session_id: host_name for session, host_name in hedges}
+        state.ask(Reserve((*sessions, *(session for session, _ in hedges)), avoid))
 
 
 def capacity_unanswered(state: State) -> None:
@@ -78,7 +83,8 @@ def reservation_answered(state: State, event: ReservationAnswered) -> None:
         elif session is None:
             unused.append(session_id)
         elif session.state is SessionState.RESERVING:
-            _begin_session(state, session)
+            host_name = event.hosts.get(session_id, "")
+            _begin_session(state, replace(session, host_name=host_name))
     _decline(state, declined)
     if unused:
         state.ask(Release(tuple(unused)))
@@ -92,7 +98,7 @@ def reservation_unanswered(state: State, event: ReservationUnanswered) -> None:
 
 def tasks_of(state: State, session: Session) -> tuple[Task, ...]:
     """What a session holds, with the runs that say what it is."""
-    tasks: list[Task] = []
+    tasks: list[Task] = [hedging.task(state, session)] if session.hedge else []
     for slice_id in session.slice_ids:
         live = state.lives[run_of(slice_id)]
         tasks.append(Task(live.run, live.slices[slice_id]))
@@ -156,21 +162,47 @@ def _compose(state: State, live: Live, count: int) -> Iterator[Session]:
     method = state.method(live)
     for size in _sizes(live, method, count):
         slice_ids = live.queue.take(size, lambda name: weight(live, name), SESSION_BYTES)
-        number = live.run.sessions_made + 1
-        session_id = f"{state.name}.{live.run.run_id}.{number}"
-        state.save_run(live, replace(live.run, sessions_made=number))
-        request = live.run.request
-        session = Session(
-            session_id, live.run.run_id, SessionState.RESERVING, slice_ids, method,
-            request.repository,
-        )  # fmt: skip
-        live.reserving += 1
-        state.save_session(session)
-        state.hold(live, session_id, len(slice_ids))
-        state.reserve_times[session_id] = state.now
+        session = _new_session(state, live, slice_ids, method)
         for slice_id in slice_ids:
-            place(state, live, slice_id, session_id, SliceState.RESERVED)
+            place(state, live, slice_id, session.session_id, SliceState.RESERVED)
         yield session
+
+
+def _new_session(
+    state: State, live: Live, slice_ids: tuple[str, ...], method: Method, hedge: Slice | None = None
+) -> Session:
+    number = live.run.sessions_made + 1
+    session_id = f"{state.name}.{live.run.run_id}.{number}"
+    state.save_run(live, replace(live.run, sessions_made=number))
+    repository = live.run.request.repository
+    session = Session(
+        session_id, live.run.run_id, SessionState.RESERVING, slice_ids, method, repository
+    )
+    if hedge is not None:
+        session = replace(session, hedge=hedge.slice_id, hedge_attempt=hedge.attempt + 1)
+    live.reserving += 1
+    state.save_session(session)
+    state.hold(live, session_id, len(slice_ids))
+    state.reserve_times[session_id] = state.now
+    return session
+
+
+def _hedged(state: State, live: Live) -> Slice | None:
+    """The slice of a run that is to be started a second time now."""
+    if live.ask_time > state.now or not _may_have_more(state, live):
+        return None
+    return hedging.late(state, live)
+
+
+def _hedges(state: State, places: int) -> Iterator[tuple[Session, str]]:
+    """Sessions that do slices a second time, each with the host where the first one is."""
+    for live in state.lives.values():
+        if places > 0 and (slice_ := _hedged(state, live)):
+            places -= 1
+            first = state.sessions[slice_.session_id or ""]
+            session = _new_session(state, live, (), Method.PER_SLICE, slice_)
+            live.hedges[slice_.slice_id] = session.session_id
+            yield session, first.host_name
 
 
 def place(state: State, live: Live, slice_id: str, session_id: str, as_: SliceState) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from data_manager.core.effects import CancelSession, CancelSlices, Release
+from data_manager.core.hedging import note_begun, take_over
 from data_manager.core.kinds import BODIES, OPENING_NUMBER, PASSING, run_of
 from data_manager.core.live import FIRST_DELAY_SECONDS, Live
 from data_manager.core.model import (
@@ -67,6 +68,7 @@ def leave_session(state: State, live: Live, slice_: Slice) -> None:
         begin_running(state, session)
     else:
         state.save_session(session)
+        note_begun(state, session)
         running = session.state is SessionState.RUNNING
         if session.fed and running and _wants_filling(state, session):
             state.hungry[session.session_id] = state.now
@@ -85,19 +87,25 @@ def begin_running(state: State, session: Session) -> None:
     if session.fed and state.is_ending(session.session_id):
         state.save_session(replace(session, state=SessionState.DRAINING))
         return
-    state.save_session(replace(session, state=SessionState.RUNNING))
+    session = replace(session, state=SessionState.RUNNING)
+    state.save_session(session)
+    note_begun(state, session)
     if session.fed:
         state.hungry[session.session_id] = state.now
 
 
 def fail(state: State, live: Live, slice_: Slice, failure: Failure, message: str) -> None:
     """Takes in that an attempt failed. The class decides: put back, given up, or the run fails."""
+    if failure is Failure.CANCELLED and take_over(state, live, slice_):
+        return
     if failure is Failure.CANCELLED:
         # Somebody stopped its session, who is not this run: no fault of the slice.
         put_back(state, live, slice_, _delay(state, 1))
         return
     if failure not in PASSING:
         stop(state, live, RunState.FAILED, failure, message)
+        return
+    if take_over(state, live, slice_):
         return
     failed = replace(slice_, failures=slice_.failures + 1)
     if failed.failures < FAILURES_MAX:
@@ -116,6 +124,7 @@ def stop(
         return
     state.save_run(live, replace(live.run, stopping=terminal, failure=failure, message=message))
     live.queue.clear()
+    live.hedges.clear()
     _cancel_slices(state, live)
     for session_id in list(live.streams):
         session = state.sessions[session_id]
@@ -131,7 +140,7 @@ def stop(
 def _end_session(state: State, live: Live, session: Session) -> None:
     """A session has no slices of a stopped run any more, and is given none of others."""
     left = tuple(s for s in session.slice_ids if run_of(s) != live.run.run_id)
-    session = replace(session, slice_ids=left)
+    session = replace(session, slice_ids=left, hedge="")
     if session.fed and session.state is SessionState.RUNNING:
         session = replace(session, state=SessionState.DRAINING)
     state.save_session(session)

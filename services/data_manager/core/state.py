@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from data_manager.core.changes import Changes
 from data_manager.core.effects import Action, SaveUnread
-from data_manager.core.kinds import UNCOUNTED
+from data_manager.core.kinds import UNCOUNTED, run_of
 from data_manager.core.live import LONGEST_DELAY_SECONDS, Live
 from data_manager.core.model import (
     Run,
@@ -70,6 +70,10 @@ class State:
         self.touched.add(run.run_id)
         return live
 
+    def live_of(self, slice_id: str) -> Live:
+        """The run of a slice that is in flight."""
+        return self.lives[run_of(slice_id)]
+
     def ask(self, action: Action) -> None:
         """Something is to be asked of others, once all is committed."""
         self.changes.ask(action)
@@ -95,6 +99,8 @@ class State:
         live.slices[slice_.slice_id] = slice_
         live.tally[slice_.state] += 1
         live.progress.pop(slice_.slice_id, None)
+        if slice_.state is not SliceState.RUNNING:
+            live.began.pop(slice_.slice_id, None)
         self.touched.add(slice_.run_id)
         self.changes.save_slice(slice_)
 
@@ -146,6 +152,8 @@ class State:
     def drop_session(self, session_id: str, message: str = "") -> None:
         """The session is over."""
         session = self.sessions.pop(session_id)
+        if session.hedge and (hedged := self.lives.get(session.run_id)):
+            hedged.hedges.pop(session.hedge, None)
         self.unanswered.discard(session_id)
         self.hungry.pop(session_id, None)
         self.filled.pop(session_id, None)
