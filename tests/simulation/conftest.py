@@ -2,7 +2,8 @@
 
 import pytest
 
-from simulation.mutants import MUTANTS
+from simulation import mutants  # noqa: F401  # which enters them
+from simulation.mutating import MUTANTS
 
 
 @pytest.fixture

@@ -5,10 +5,7 @@ Each is entered as a context, and the cores are whole again when it is left.
 """
 
 import heapq
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from typing import Any
 
 from data_manager.core import (
     feeding,
@@ -31,39 +28,7 @@ from proxy_manager.core.outbox import Outbox
 from proxy_manager.core.placement import Openings
 from proxy_manager.core.state import Host
 from proxy_manager.core.state import State as ProxyState
-
-Mutant = Callable[[], AbstractContextManager[None]]
-MUTANTS: dict[str, Mutant] = {}
-
-
-@contextmanager
-def put(place: Any, name: str, new: Any) -> Iterator[None]:
-    """Something else in the place of one attribute, for a while."""
-    old = vars(place)[name]
-    setattr(place, name, new)
-    try:
-        yield
-    finally:
-        setattr(place, name, old)
-
-
-def mutant(place: Any, name: str) -> Callable[[Callable[[Any], Any]], Mutant]:
-    """Makes a mutant of a function that is given the whole one, and returns the broken one."""
-
-    def make(broken: Callable[[Any], Any]) -> Mutant:
-        def enter() -> AbstractContextManager[None]:
-            return put(place, name, broken(vars(place)[name]))
-
-        assert broken.__name__ not in MUTANTS
-        MUTANTS[broken.__name__] = enter
-        return enter
-
-    return make
-
-
-def nothing(*arguments: Any, **named: Any) -> None:
-    """What a step does that is left out."""
-
+from simulation.mutating import mutant, nothing, put
 
 # -- The proxy manager
 

@@ -5,7 +5,8 @@ from itertools import chain
 
 import pytest
 
-from simulation.mutants import MUTANTS
+from simulation import mutants  # noqa: F401  # which enters them
+from simulation.mutating import MUTANTS
 from sluicegate.simulation.scenario import FaultPlan, draw
 from sluicegate.simulation.seeds import run
 

@@ -279,3 +279,64 @@ def up(
 
     policy = queue_policy.replace("-", "_")
     services.up(data_manager, proxy_manager, state, sessions, policy, password_file)
+
+
+@app.command()
+def simulate(
+    mean: Annotated[
+        float | None, typer.Option(metavar="S", min=0.001, help="Seconds that a slice takes.")
+    ] = None,
+    sigma: Annotated[
+        float, typer.Option(min=0.0, max=3.0, help="How far they differ (lognormal).")
+    ] = 1.0,
+    times: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="F", help="Measured seconds instead: a JSON list, or one for each asset."
+        ),
+    ] = None,
+    assets: Annotated[int, typer.Option(metavar="N", min=1, max=1000)] = 10,
+    slices: Annotated[
+        int, typer.Option(metavar="N", min=1, max=100_000, help="Slices of each asset.")
+    ] = 80,
+    hosts: Annotated[int, typer.Option(metavar="N", min=1, max=1000)] = 2,
+    places: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="Sessions that each host takes.")
+    ] = 24,
+    streams: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, max=100_000, show_default="all places", help="Of each asset."
+        ),
+    ] = None,
+    method: Annotated[Method, typer.Option(help="How slices become sessions.")] = Method.AUTO,
+    order: Annotated[Order, typer.Option(help="Which slice is next.")] = Order.IN_ORDER,
+    slices_per_session: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="Slices that a session has at most.")
+    ] = 8,
+    start: Annotated[
+        float, typer.Option(metavar="S", min=0.0, help="Seconds that a container takes to start.")
+    ] = 0.77,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also with two more hosts, and the other methods.")
+    ] = False,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="F", help="Draw every stream into an SVG or HTML file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Foresee how long backups take, and how full the hosts are, by the code that decides it."""
+    from sluicegate.cli import simulate as planning
+    from sluicegate.simulation.plan import Question
+
+    question = Question(
+        planning.slice_times(times, assets, slices, mean, sigma),
+        hosts=hosts,
+        sessions_max=places,
+        streams=streams or 0,
+        method=method.replace("-", "_"),
+        order=order.replace("-", "_"),
+        slices_per_session=slices_per_session,
+        start_seconds=start,
+    )
+    planning.simulate(question, compare=compare, picture=picture, as_json=as_json)

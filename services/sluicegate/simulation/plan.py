@@ -4,13 +4,13 @@ The answer is no formula: the cores that will decide on the real day decide here
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
 from data_manager.core.model import Request, RunKind
-from data_manager.core.options import Method, Options, SliceOrder
+from data_manager.core.options import Method, Options, QueuePolicy, SliceOrder
 from sluicegate.simulation.baseline import lower_bound, traditional
 from sluicegate.simulation.drawing import Drawing
 from sluicegate.simulation.scenario import HostPlan, Scenario
@@ -20,6 +20,12 @@ from sluicegate.simulation.world import World
 # A world that takes longer than this does not end.
 DAYS_MAX = 3_650
 TRADITIONAL = "traditional"
+METHODS = (
+    (TRADITIONAL, "in_order"),
+    ("batch", "in_order"),
+    ("per_slice", "longest_first"),
+    ("continuous", "longest_first"),
+)
 
 
 class UnusableTimes(Exception):
@@ -43,7 +49,7 @@ class Question:
     slices_per_session: int = 8
     start_seconds: float = 0.77
     crawl_seconds: float = 0.0
-    placement: str = "spread"
+    policy: str = "fair"
     seed: int = 1
 
     @property
@@ -109,13 +115,30 @@ def foresee(question: Question) -> Forecast:
         return _forecast(question, total, bound, every, sessions, Drawing())
     world = World(scenario(question), draw=True)
     world.begin()
-    while not world.over:
+    _until(world, lambda: world.over)
+    total = world.agenda.now
+    _until(world, lambda: not any(host.sessions for host in world.hosts.values()))
+    drawing = world.drawing or Drawing()
+    # Containers that end after the last backup has are of no interest to it.
+    drawing.stays = [replace(stay, gone=min(stay.gone, total)) for stay in drawing.stays]
+    sessions = len({bar.session_id for bar in drawing.bars if bar.slice.number > 0})
+    return _forecast(question, total, bound, every, sessions, drawing)
+
+
+def _until(world: World, condition: Callable[[], bool]) -> None:
+    while not condition():
         world.agenda.step()
         if world.agenda.now > DAYS_MAX * 86_400:
             raise RuntimeError("it does not end")
-    drawing = world.drawing or Drawing()
-    sessions = len({bar.session_id for bar in drawing.bars if bar.slice.number > 0})
-    return _forecast(question, world.agenda.now, bound, every, sessions, drawing)
+
+
+def alternatives(question: Question) -> list[Question]:
+    """What else could be done: two more hosts, and each other method in its better order."""
+    others = [replace(question, hosts=question.hosts + 2)]
+    for method, order in METHODS:
+        if (method, order) != (question.method, question.order):
+            others.append(replace(question, method=method, order=order))
+    return others
 
 
 def scenario(question: Question) -> Scenario:
@@ -135,7 +158,14 @@ def scenario(question: Question) -> Scenario:
         )
         for number, seconds in enumerate(question.seconds, 1)
     )
-    return Scenario(question.seed, hosts, runs, latency_seconds=0.0005, commit_seconds=0.001)
+    return Scenario(
+        question.seed,
+        hosts,
+        runs,
+        policy=QueuePolicy(question.policy),
+        latency_seconds=0.0005,
+        commit_seconds=0.001,
+    )
 
 
 def _options(question: Question) -> Options:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from sluicegate.simulation.drawing import Bar, Stay
 from sluicegate.simulation.plan import Forecast, Question
 
+# So many hosts, and assets, are told of one by one.
+SHOWN = 20
+
 
 @dataclass(frozen=True)
 class HostUse:
@@ -73,8 +76,8 @@ def lines(forecast: Forecast) -> Iterator[str]:
     question = forecast.question
     slices = sum(map(len, question.seconds))
     yield (
-        f"{question.method}, {question.order}: {len(question.seconds)} assets of {slices:,} slices"
-        f" on {question.hosts} hosts of {question.sessions_max} places"
+        f"{question.method}, {question.order}: {len(question.seconds):,} assets, {slices:,} slices"
+        f" in all, on {question.hosts:,} hosts of {question.sessions_max:,} places"
     )
     ratio = forecast.total_seconds / forecast.bound_seconds if forecast.bound_seconds else 1.0
     yield (
@@ -85,19 +88,21 @@ def lines(forecast: Forecast) -> Iterator[str]:
     if uses := host_uses(forecast):
         yield ""
         yield f"  {'host':12} {'working':>8} {'starting':>9} {'between':>8} {'empty':>6}"
-        for use in uses:
+        for use in uses[:SHOWN]:
             yield (
                 f"  {use.host_name:12} {use.working:8.0%} {use.starting:9.0%}"
                 f" {use.between:8.0%} {use.empty:6.0%}"
             )
+        yield from _more(len(uses))
     if assets := asset_times(forecast):
         yield ""
         yield f"  {'asset':12} {'slices':>8} {'first stream':>13} {'last slice':>11}"
-        for asset in assets:
+        for asset in assets[:SHOWN]:
             yield (
                 f"  {asset.asset_id:12} {asset.slices:8,} {span(asset.first_stream):>13}"
                 f" {span(asset.last_slice):>11}"
             )
+        yield from _more(len(assets))
 
 
 def compared(forecasts: Sequence[Forecast]) -> Iterator[str]:
@@ -123,6 +128,11 @@ def span(seconds: float) -> str:
     whole = round(seconds)
     hours, minutes = whole // 3600, whole // 60 % 60
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def _more(count: int) -> Iterator[str]:
+    if count > SHOWN:
+        yield f"  … and {count - SHOWN:,} more, which --json tells of"
 
 
 def _number(asset_id: str) -> int:
