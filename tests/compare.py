@@ -42,7 +42,7 @@ def entry(path: bytes, links: tuple[bytes, ...]) -> Entry:
     """What lies at a path."""
     status = os.lstat(path)
     regular, link = stat.S_ISREG(status.st_mode), stat.S_ISLNK(status.st_mode)
-    names = () if link else os.listxattr(path, follow_symlinks=False)
+    names = os.listxattr(path, follow_symlinks=False)
     return Entry(
         kind=stat.S_IFMT(status.st_mode),
         mode=stat.S_IMODE(status.st_mode),
@@ -53,7 +53,7 @@ def entry(path: bytes, links: tuple[bytes, ...]) -> Entry:
         content=content_of(path) if regular else "",
         target=os.readlink(path) if link else b"",
         device=status.st_rdev,
-        xattrs=tuple((name, os.getxattr(path, name)) for name in sorted(names)),
+        xattrs=tuple((n, os.getxattr(path, n, follow_symlinks=False)) for n in sorted(names)),
         linked_with=links,
     )
 
@@ -82,4 +82,15 @@ def differences(left: dict[bytes, Entry], right: dict[bytes, Entry]) -> list[str
             for field in one
             if one[field] != other[field]
         ]
+    return found
+
+
+def fuller(left: str | bytes, right: str | bytes) -> list[str]:
+    """One line for each file that takes more room right than left: beyond 5 % and a few blocks."""
+    found = []
+    one, other = os.fsencode(left), os.fsencode(right)
+    for path in paths_below(one):
+        had, has = os.lstat(os.path.join(one, path)), os.lstat(os.path.join(other, path))
+        if stat.S_ISREG(had.st_mode) and has.st_blocks > had.st_blocks * 1.05 + 16:
+            found.append(f"{path!r}: takes {has.st_blocks} blocks and not {had.st_blocks}")
     return found

@@ -75,7 +75,7 @@ class FileRestorer:
         try:
             if data:
                 write_whole(file, data, directory, entry.name)
-            give_metadata(file, metadata)
+            give_metadata(file, metadata, self._target.hands_on)
         finally:
             os.close(file)
         return len(data)
@@ -92,7 +92,7 @@ class FileRestorer:
         """Ends a file whose blobs are all settled. One that is not whole is taken away again."""
         try:
             if file.failure is None:
-                give_metadata(file.descriptor, metadata)
+                give_metadata(file.descriptor, metadata, self._target.hands_on)
             else:
                 os.unlink(path[-1], dir_fd=self._target.directory(path[:-1]))
         except OSError as failure:
@@ -149,7 +149,7 @@ class FileRestorer:
                 if file.failure is not None:
                     hint = f" What could be read of it is in {part_name(entry).decode()} beside it."
                     raise file.failure
-                give_metadata(file.descriptor, entry.metadata())
+                give_metadata(file.descriptor, entry.metadata(), only=True)
                 finish_part(directory, part_name(entry), entry.name)
             finally:
                 os.close(file.descriptor)

@@ -72,7 +72,7 @@ class Finish:
         if entry is None:
             return
         try:
-            give_metadata(directory, entry.metadata())
+            give_metadata(directory, entry.metadata(), only=True)
         except OSError as failure:
             self._files.unwritten(path, failure)
 

@@ -16,6 +16,10 @@ from container_agent.storage.walk import Components
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 WHILE_OPEN = 0o700
 TRIES = 5
+# How many directories of a deep tree are kept open; the others are opened again on the way back.
+OPEN_MAX = 200
+CLOSED = -1
+HANDED_ON = "system.posix_acl_default"
 FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -95,6 +99,14 @@ def open_root(path: bytes) -> int:
         ) from error
 
 
+def hands_on(directory: int) -> bool:
+    """True for a directory whose access list is also for what is made in it."""
+    try:
+        return bool(os.getxattr(directory, HANDED_ON))
+    except OSError:
+        return False
+
+
 def leave_alone(components: Components, directory: int) -> None:
     """What is done by default when a directory is left: nothing."""
 
@@ -114,6 +126,8 @@ class Target:
         self._leaving = leaving
         self._components: Components = ()
         self._open: list[int] = []
+        # Whether a directory was met that hands its access list on to what is made in it.
+        self.hands_on = hands_on(self._root)
 
     def check(self, names: Iterable[bytes]) -> None:
         """TargetUnwritable when none of these can be made in it, and none is there already."""
@@ -146,15 +160,23 @@ class Target:
                 break
             shared += 1
         self._leave_below(shared)
+        if self._open and self._open[-1] == CLOSED:
+            self._open[-1] = self.reopen(self._components)
         for depth in range(shared, len(components)):
             above = self._open[-1] if self._open else self._root
             self._open.append(open_directory(above, components[depth]))
             self._components = components[: depth + 1]
+            self.hands_on = self.hands_on or hands_on(self._open[-1])
+            if len(self._open) > OPEN_MAX:
+                os.close(self._open[-OPEN_MAX - 1])
+                self._open[-OPEN_MAX - 1] = CLOSED
 
     def _leave_below(self, depth: int) -> None:
         while len(self._open) > depth:
             directory = self._open.pop()
             left, self._components = self._components, self._components[:-1]
+            if directory == CLOSED:
+                directory = self.reopen(left)
             try:
                 self._leaving(left, directory)
             finally:
@@ -167,5 +189,6 @@ class Target:
     def close(self) -> None:
         """Closes what is open, without leaving it properly."""
         for descriptor in (*self._open, self._root):
-            os.close(descriptor)
+            if descriptor != CLOSED:
+                os.close(descriptor)
         self._open, self._components = [], ()

@@ -7,9 +7,13 @@ root keeps what he cannot give away, as tar does.
 
 import errno
 import os
+from contextlib import suppress
 from typing import NamedTuple
 
 NOT_MINE = (errno.EPERM, errno.EACCES)
+# What an entry may have that was not backed up: from an earlier restore, or from the access list
+# that a directory hands on to what is made in it. Others are the business of the system.
+TAKEN_AWAY = ("user.", "system.posix_acl_")
 
 
 class Metadata(NamedTuple):
@@ -37,8 +41,18 @@ def give_attributes(place: int | str, metadata: Metadata) -> None:
             raise OSError(errno.EINVAL, f"attribute {name!r}: {error}") from error
 
 
-def give_metadata(descriptor: int, metadata: Metadata) -> None:
-    """Completes an open file or directory; its times last."""
+def take_other_attributes(place: int | str, metadata: Metadata) -> None:
+    """Takes away what an entry has and did not have when it was backed up, where that can be."""
+    kept = {name for name, _ in metadata.attributes}
+    with suppress(OSError):
+        for name in os.listxattr(place):
+            if name not in kept and name.startswith(TAKEN_AWAY):
+                os.removexattr(place, name)
+
+
+def give_metadata(descriptor: int, metadata: Metadata, only: bool = False) -> None:
+    """Completes an open file or directory; its times last. With `only` it has no other attributes
+    then, which nothing has that was just made in a plain directory."""
     mode, uid, gid, atime_ns, mtime_ns, attributes = metadata
     try:
         os.fchown(descriptor, uid, gid)
@@ -46,6 +60,8 @@ def give_metadata(descriptor: int, metadata: Metadata) -> None:
         if os.geteuid() == 0:
             raise
     try:
+        if only:
+            take_other_attributes(descriptor, metadata)
         if attributes:
             give_attributes(descriptor, metadata)
     finally:
@@ -67,6 +83,8 @@ def give_metadata_unopened(directory: int, name: bytes, metadata: Metadata, link
             if os.geteuid() == 0:
                 raise
         try:
+            if not link:
+                take_other_attributes(place, metadata)
             if metadata.attributes:
                 give_attributes(place, metadata)
         finally:
