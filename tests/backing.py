@@ -49,6 +49,7 @@ def crawled(
     slice_bytes: int = 1 << 40,
     slice_files: int = 1_000_000,
     start: slice_pb2.Position | None = None,
+    excludes: slice_pb2.Excludes | None = None,
 ) -> tuple[Cuts, bytes]:
     """The cuts of a crawl, and the parent it found."""
     cuts: Cuts = []
@@ -59,12 +60,20 @@ def crawled(
     cutting = slice_pb2.Cutting(
         slice_bytes=slice_bytes, slice_files=slice_files, range_bytes=RANGE_BYTES
     )
-    work = slice_pb2.CrawlWork(source=source, start=start or slice_pb2.Position(), cutting=cutting)
+    work = slice_pb2.CrawlWork(
+        source=source, start=start or slice_pb2.Position(), cutting=cutting, excludes=excludes
+    )
     return cuts, crawl(work, repository, report, Tally())
 
 
 def copied(
-    source: bytes, span: slice_pb2.Span, repository: Repository, tally: Tally, parent: bytes = b""
+    source: bytes,
+    span: slice_pb2.Span,
+    repository: Repository,
+    tally: Tally,
+    parent: bytes = b"",
+    excludes: slice_pb2.Excludes | None = None,
+    policy: slice_pb2.ReadPolicy | None = None,
 ) -> bytes:
     """The record of a copied span."""
     work = slice_pb2.CopyWork(
@@ -73,6 +82,8 @@ def copied(
         range_bytes=RANGE_BYTES,
         asset_path=source,
         parent_snapshot_id=parent.hex(),
+        excludes=excludes,
+        read_policy=policy,
     )
     return copy(work, repository, tally)
 
@@ -106,9 +117,12 @@ def back_up(
     slice_files: int = 1_000_000,
     before_slice: Callable[[int], None] = lambda _: None,
     failed: Sequence[int] = (),
+    excludes: slice_pb2.Excludes | None = None,
 ) -> Backup:
     """A whole backup. `before_slice` may do something to the tree; `failed` slices are left out."""
-    cuts, parent = crawled(source, repository, slice_bytes=slice_bytes, slice_files=slice_files)
+    cuts, parent = crawled(
+        source, repository, slice_bytes=slice_bytes, slice_files=slice_files, excludes=excludes
+    )
     backup = Backup(b"", parent, cuts)
     records = []
     for number, made in enumerate(cuts):
@@ -117,7 +131,7 @@ def back_up(
         if number not in failed:
             tally = Tally()
             backup.copied.append(tally)
-            record_id = copied(source, made.span, repository, tally, parent)
+            record_id = copied(source, made.span, repository, tally, parent, excludes)
         records.append(slice_pb2.SliceRecord(span=made.span, record_id=record_id))
     before_slice(len(cuts))
     backup.snapshot_id = sealed(source, records, repository, backup.sealed, backup_id, parent)

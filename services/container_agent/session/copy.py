@@ -57,9 +57,11 @@ SETTLED_EVENTS = 32 * COUNT_EVENTS
 def copy(work: slice_pb2.CopyWork, repository: Repository, tally: Tally) -> bytes:
     """Stores the span and returns its record's id; all of it is durable then.
 
-    Files that cannot be read are listed in the tally and left out. Raises SourceLost when the root
-    is gone.
+    Files that cannot be read are listed in the tally and left out, unless the policy for their
+    class is another. Raises SourceLost when the root is gone.
     """
+    if work.HasField("read_policy"):
+        tally.policy = work.read_policy
     with closing(repository.writer()) as writer:
         copying = Copying(work, repository, writer, tally)
         try:
@@ -88,7 +90,7 @@ class Copying:
         asset_path = components_of(work.asset_path)
         self._root_name = asset_path[-1] if asset_path else b""
         start, stop = place_of(work.span.start), stop_of(work.span)
-        self._walking = Walking(work.source, start, stop, tally)
+        self._walking = Walking(work.source, start, stop, tally, work.excludes)
         self._content = ContentReader(writer, work.range_bytes, tally, self._look)
         self._parent_files = ParentFiles(repository)
         self._parents = [parent_of(repository, work.parent_snapshot_id, asset_path)]

@@ -65,7 +65,7 @@ def entries(
     here but by the slice that tries to copy it."""
     quiet = Tally(stopping=tally.stopping)
     source, range_bytes = work.source, work.cutting.range_bytes
-    walking = Walking(source, start, None, quiet)
+    walking = Walking(source, start, None, quiet, work.excludes)
     for kind, directory, name in walking:
         tally.check()
         if kind in (FILE, PIECE):

@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 
-from sluicegate.v1 import outcome_pb2
+from sluicegate.v1 import outcome_pb2, slice_pb2
 
 UNREAD_LISTED_MAX = 1000
 
@@ -16,10 +16,12 @@ class Stopped(Exception):
 class Tally:
     """Counts, named as in the message `Counts`, and the files that could not be read or written.
 
-    One thread counts; others may look. `stopping` is set from outside.
+    One thread counts; others may look. `stopping` is set from outside; `policy` says what follows
+    when something cannot be read, by default that it is listed.
     """
 
     stopping: threading.Event = field(default_factory=threading.Event)
+    policy: slice_pb2.ReadPolicy | None = None
     files: int = 0
     directories: int = 0
     others: int = 0

@@ -11,6 +11,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from container_agent.storage.excludes import Excludes
+
 Components = tuple[bytes, ...]
 
 
@@ -90,8 +92,9 @@ def listed(descriptor: int) -> list[tuple[bytes, int]]:
 class Walk:
     """One walk from `start`, inclusive, to `stop`, exclusive; None is the end.
 
-    A root that is not there raises OSError; any other directory that cannot be read is told to
-    `unread`. Descriptors are valid while the event that bears them is looked at.
+    What `excludes` passes over is not met. A root that is not there raises OSError; any other
+    directory that cannot be read is told to `unread`. Descriptors are valid while the event that
+    bears them is looked at.
     """
 
     def __init__(
@@ -100,7 +103,10 @@ class Walk:
         start: Place,
         stop: Place | None,
         unread: Callable[[Components, OSError], None],
+        excludes: Excludes | None = None,
     ) -> None:
+        self._excludes = excludes
+        self._device = 0
         self._start = start
         self._stop = stop
         self._unread = unread
@@ -151,6 +157,7 @@ class Walk:
         self._stack.append(above)
         above.descriptor = os.open(self._above, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         status = os.stat(self._root_name, dir_fd=above.descriptor, follow_symlinks=False)
+        self._device = status.st_dev
         inside = self._stop is not None and self._stop.path == ()
         if self._start == Place() and not inside:
             above.entries = iter([(self._root_name, kind_of_mode(status.st_mode))])
@@ -208,8 +215,10 @@ class Walk:
         directory.status = os.fstat(directory.descriptor)
         path = directory.path
         assert path is not None
-        names = self._in_reach(path, listed(directory.descriptor))
-        directory.entries = iter(names)
+        names = listed(directory.descriptor)
+        if self._excludes is not None:
+            names = self._excludes.kept(path, directory.descriptor, self._device, names)
+        directory.entries = iter(self._in_reach(path, names))
 
     def _in_reach(
         self, path: Components, names: list[tuple[bytes, int]]
