@@ -42,7 +42,8 @@ class SharedLock:
         try:
             self._refuse_exclusive()
         except BaseException:
-            self._remove(self._names)
+            with suppress(OSError, RepositoryError):
+                self._remove(self._names)
             raise
         self._thread.start()
         return self
@@ -50,8 +51,8 @@ class SharedLock:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
-        # What cannot be removed now goes stale.
-        with suppress(OSError):
+        # What cannot be removed now goes stale; some may write, and never remove.
+        with suppress(OSError, RepositoryError):
             self._remove(self._names)
 
     def check(self) -> None:
@@ -95,9 +96,11 @@ class SharedLock:
         try:
             self.check()
             self._write()
-            self._remove(self._names[:-1])
         except (OSError, RepositoryError):
             return False
+        # What stays is removed with the next, or goes stale.
+        with suppress(OSError, RepositoryError):
+            self._remove(self._names[:-1])
         return True
 
     def _locks(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -119,7 +122,8 @@ class SharedLock:
         """Takes away what sessions left that were killed: restic's prune would wait for them."""
         for name, lock in self._locks():
             if is_dead(lock):
-                self._store.remove(name)
+                with suppress(OSError, RepositoryError):
+                    self._store.remove(name)
 
 
 def is_dead(lock: dict[str, Any]) -> bool:

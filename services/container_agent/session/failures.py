@@ -3,6 +3,7 @@
 import errno
 
 from container_agent.repository import errors
+from container_agent.repository.object_failures import AccessDenied, StorageAway
 from container_agent.session.tally import Stopped
 from container_agent.session.walking import SourceLost
 from container_agent.storage.write import TargetUnwritable
@@ -17,6 +18,8 @@ REASONS: tuple[tuple[type[Exception], outcome_pb2.FailureReason.ValueType], ...]
     (SourceLost, outcome_pb2.FAILURE_REASON_SOURCE_LOST),
     (TargetUnwritable, outcome_pb2.FAILURE_REASON_TARGET_UNWRITABLE),
     (errors.RepositoryMissing, outcome_pb2.FAILURE_REASON_REPOSITORY_MISSING),
+    (AccessDenied, outcome_pb2.FAILURE_REASON_REPOSITORY_MISSING),
+    (StorageAway, outcome_pb2.FAILURE_REASON_TRANSIENT),
     (errors.RepositoryVersion, outcome_pb2.FAILURE_REASON_REPOSITORY_VERSION),
     (errors.WrongPassword, outcome_pb2.FAILURE_REASON_WRONG_PASSWORD),
     (errors.RepositoryLocked, outcome_pb2.FAILURE_REASON_REPOSITORY_LOCKED),
