@@ -13,7 +13,7 @@ from typing import NamedTuple
 NOT_MINE = (errno.EPERM, errno.EACCES)
 # What an entry may have that was not backed up: from an earlier restore, or from the access list
 # that a directory hands on to what is made in it. Others are the business of the system.
-TAKEN_AWAY = ("user.", "system.posix_acl_")
+TAKEN_AWAY = ("user.", "trusted.", "system.posix_acl_")
 
 
 class Metadata(NamedTuple):
