@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from container_agent.host.attach import Attachment
 from container_agent.host.head_start import HeadStart
@@ -148,33 +147,50 @@ async def _serve(settings: Settings) -> None:
         await signalled
 
 
-app = typer.Typer(add_completion=False)
-
-
-@app.command()
+@click.command()
+@click.option(
+    "--proxy-manager",
+    default="127.0.0.1:7602",
+    show_default=True,
+    envvar="SLUICEGATE_PROXY_MANAGER",
+    show_envvar=True,
+    help="The proxy manager's address.",
+)
+@click.option(
+    "--host-name",
+    default=socket.gethostname(),
+    show_default=True,
+    envvar="SLUICEGATE_HOST_NAME",
+    show_envvar=True,
+    help="This host's name, unique among all.",
+)
+@click.option(
+    "--sessions-max",
+    type=click.IntRange(1, 10000),
+    default=os.cpu_count() or 1,
+    show_default=True,
+    envvar="SLUICEGATE_SESSIONS_MAX",
+    show_envvar=True,
+    help="Sessions it takes at once.",
+)
+@click.option(
+    "--run-directory",
+    type=click.Path(path_type=Path),
+    envvar="SLUICEGATE_RUN_DIRECTORY",
+    show_envvar=True,
+    help="Where the sessions' socket lies.",
+)
+@click.option(
+    "--password-file",
+    type=click.Path(path_type=Path),
+    help="Holds the repositories' password. Else SLUICEGATE_PASSWORD_FILE, ...",
+)
 def container_agent(
-    proxy_manager: Annotated[
-        str,
-        typer.Option(envvar="SLUICEGATE_PROXY_MANAGER", help="The proxy manager's address."),
-    ] = "127.0.0.1:7602",
-    host_name: Annotated[
-        str,
-        typer.Option(envvar="SLUICEGATE_HOST_NAME", help="This host's name, unique among all."),
-    ] = socket.gethostname(),
-    sessions_max: Annotated[
-        int,
-        typer.Option(
-            envvar="SLUICEGATE_SESSIONS_MAX", min=1, max=10000, help="Sessions it takes at once."
-        ),
-    ] = os.cpu_count() or 1,
-    run_directory: Annotated[
-        Path | None,
-        typer.Option(envvar="SLUICEGATE_RUN_DIRECTORY", help="Where the sessions' socket lies."),
-    ] = None,
-    password_file: Annotated[
-        Path | None,
-        typer.Option(help="Holds the repositories' password. Else SLUICEGATE_PASSWORD_FILE, ..."),
-    ] = None,
+    proxy_manager: str,
+    host_name: str,
+    sessions_max: int,
+    run_directory: Path | None,
+    password_file: Path | None,
 ) -> None:
     """Offers this host to a proxy manager until SIGTERM or SIGINT."""
     set_up_logs("container-agent")
@@ -184,8 +200,8 @@ def container_agent(
         settings = Settings(proxy_manager, host_name, sessions_max, run_directory, lambda: password)
         asyncio.run(_serve(settings))
     except (PasswordMissing, RunDirectoryUnusable, NotAttached, Refusal) as error:
-        typer.echo(f"container-agent: {error}", err=True)
-        raise typer.Exit(1) from error
+        click.echo(f"container-agent: {error}", err=True)
+        raise click.exceptions.Exit(1) from error
 
 
 def _default_run_directory() -> Path:
@@ -195,7 +211,7 @@ def _default_run_directory() -> Path:
 
 def main() -> None:
     """The console script."""
-    app()
+    container_agent()
 
 
 if __name__ == "__main__":

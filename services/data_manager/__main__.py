@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from data_manager.core.options import QueuePolicy
 from data_manager.core.orchestrator import Orchestrator
@@ -84,54 +83,70 @@ async def _serve(settings: Settings) -> None:
         await until_signalled()
 
 
-app = typer.Typer(add_completion=False)
-
-
-@app.command()
+@click.command()
+@click.option(
+    "--listen",
+    multiple=True,
+    default=["127.0.0.1:7601"],
+    show_default=True,
+    envvar="SLUICEGATE_DATA_MANAGER_LISTEN",
+    show_envvar=True,
+    help="Where to serve: host:port or unix:/path. May be given several times.",
+)
+@click.option(
+    "--proxy-manager",
+    default="127.0.0.1:7602",
+    show_default=True,
+    envvar="SLUICEGATE_PROXY_MANAGER",
+    show_envvar=True,
+    help="The proxy manager: host:port or unix:/path.",
+)
+@click.option(
+    "--database",
+    type=click.Path(path_type=Path),
+    default=Path("data-manager.db"),
+    show_default=True,
+    envvar="SLUICEGATE_DATABASE",
+    show_envvar=True,
+    help="The database; it is made when there is none.",
+)
+@click.option(
+    "--queue-policy",
+    type=click.Choice([policy.value for policy in QueuePolicy]),
+    default=QueuePolicy.FAIR.value,
+    show_default=True,
+    envvar="SLUICEGATE_QUEUE_POLICY",
+    show_envvar=True,
+    help="Which asset gets the next free stream.",
+)
+@click.option(
+    "--reflection/--no-reflection",
+    default=True,
+    show_default=True,
+    envvar="SLUICEGATE_REFLECTION",
+    show_envvar=True,
+    help="Let clients list the services.",
+)
 def data_manager(
-    listen: Annotated[
-        list[str],
-        typer.Option(
-            envvar="SLUICEGATE_DATA_MANAGER_LISTEN",
-            help="Where to serve: host:port or unix:/path. May be given several times.",
-        ),
-    ] = ["127.0.0.1:7601"],  # noqa: B006  # typer reads it and changes nothing
-    proxy_manager: Annotated[
-        str,
-        typer.Option(
-            envvar="SLUICEGATE_PROXY_MANAGER", help="The proxy manager: host:port or unix:/path."
-        ),
-    ] = "127.0.0.1:7602",
-    database: Annotated[
-        Path,
-        typer.Option(
-            envvar="SLUICEGATE_DATABASE", help="The database; it is made when there is none."
-        ),
-    ] = Path("data-manager.db"),
-    queue_policy: Annotated[
-        QueuePolicy,
-        typer.Option(
-            envvar="SLUICEGATE_QUEUE_POLICY", help="Which asset gets the next free stream."
-        ),
-    ] = QueuePolicy.FAIR,
-    reflection: Annotated[
-        bool,
-        typer.Option(envvar="SLUICEGATE_REFLECTION", help="Let clients list the services."),
-    ] = True,
+    listen: tuple[str, ...],
+    proxy_manager: str,
+    database: Path,
+    queue_policy: str,
+    reflection: bool,
 ) -> None:
     """Serves the data manager until SIGTERM or SIGINT."""
     set_up_logs("data-manager")
     try:
-        settings = Settings(tuple(listen), proxy_manager, database, reflection, queue_policy)
+        settings = Settings(listen, proxy_manager, database, reflection, queue_policy)
         asyncio.run(_serve(settings))
     except (CannotListen, DatabaseUnusable) as error:
-        typer.echo(f"data-manager: {error}", err=True)
-        raise typer.Exit(1) from error
+        click.echo(f"data-manager: {error}", err=True)
+        raise click.exceptions.Exit(1) from error
 
 
 def main() -> None:
     """The console script."""
-    app()
+    data_manager()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """The proxy manager as a program, and as a part of one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
-import typer
+import click
 
 from proxy_manager.core.model import Times
 from proxy_manager.core.rules import Policy, Rules, Threshold
@@ -73,76 +72,95 @@ async def _serve(settings: Settings) -> None:
         await signalled
 
 
-app = typer.Typer(add_completion=False)
+Serving = Callable[..., None]
 
 
-def _share(name: str, text: str) -> Any:  # noqa: ANN401  # typer's options are untyped
-    return typer.Option(envvar=f"SLUICEGATE_{name}", min=0.0, max=1.0, help=text)
+def _share(name: str, default: float, text: str) -> Callable[[Serving], Serving]:
+    """An option that is a share of a host, from 0 to 1."""
+    return click.option(
+        f"--{name}",
+        type=click.FloatRange(0.0, 1.0),
+        default=default,
+        show_default=True,
+        envvar=f"SLUICEGATE_{name.upper().replace('-', '_')}",
+        show_envvar=True,
+        help=text,
+    )
 
 
-@app.command()
+@click.command()
+@click.option(
+    "--listen",
+    multiple=True,
+    default=["127.0.0.1:7602"],
+    show_default=True,
+    envvar="SLUICEGATE_PROXY_MANAGER_LISTEN",
+    show_envvar=True,
+    help="Where to serve: host:port or unix:/path. May be given several times.",
+)
+@click.option(
+    "--reflection/--no-reflection",
+    default=True,
+    show_default=True,
+    envvar="SLUICEGATE_REFLECTION",
+    show_envvar=True,
+    help="Let clients list the services.",
+)
+@click.option(
+    "--database",
+    type=click.Path(path_type=Path),
+    envvar="SLUICEGATE_PROXY_MANAGER_DATABASE",
+    show_envvar=True,
+    help="Keeps what operators set, such as limits and drained hosts. Else: not kept.",
+)
+@click.option(
+    "--placement",
+    type=click.Choice(["spread", "pack"]),
+    default="spread",
+    show_default=True,
+    envvar="SLUICEGATE_PLACEMENT",
+    show_envvar=True,
+    help="Spread sessions evenly, or fill one host before the next.",
+)
+@_share("cpu-high", 1.0, "Place no session on a host above this cpu load; 1: never so.")
+@_share("cpu-low", 0.7, "Until it is below this. Hosts below it are preferred.")
+@_share("memory-high", 0.95, "The same for memory; 1: never so.")
+@_share("memory-low", 0.85, "The same for memory.")
+@click.option(
+    "--delay-seconds",
+    type=click.FloatRange(min=0.1),
+    envvar="SLUICEGATE_DELAY_SECONDS",
+    show_envvar=True,
+    help="Above a threshold place one session each so many seconds instead of none.",
+)
 def proxy_manager(
-    listen: Annotated[
-        list[str],
-        typer.Option(
-            envvar="SLUICEGATE_PROXY_MANAGER_LISTEN",
-            help="Where to serve: host:port or unix:/path. May be given several times.",
-        ),
-    ] = ["127.0.0.1:7602"],  # noqa: B006  # typer reads it and changes nothing
-    reflection: Annotated[
-        bool,
-        typer.Option(envvar="SLUICEGATE_REFLECTION", help="Let clients list the services."),
-    ] = True,
-    database: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="SLUICEGATE_PROXY_MANAGER_DATABASE",
-            help="Keeps what operators set, such as limits and drained hosts. Else: not kept.",
-        ),
-    ] = None,
-    placement: Annotated[
-        Literal["spread", "pack"],
-        typer.Option(
-            envvar="SLUICEGATE_PLACEMENT",
-            help="Spread sessions evenly, or fill one host before the next.",
-        ),
-    ] = "spread",
-    cpu_high: Annotated[
-        float, _share("CPU_HIGH", "Place no session on a host above this cpu load; 1: never so.")
-    ] = 1.0,
-    cpu_low: Annotated[
-        float, _share("CPU_LOW", "Until it is below this. Hosts below it are preferred.")
-    ] = 0.7,
-    memory_high: Annotated[
-        float, _share("MEMORY_HIGH", "The same for memory; 1: never so.")
-    ] = 0.95,
-    memory_low: Annotated[float, _share("MEMORY_LOW", "The same for memory.")] = 0.85,
-    delay_seconds: Annotated[
-        float | None,
-        typer.Option(
-            envvar="SLUICEGATE_DELAY_SECONDS",
-            min=0.1,
-            help="Above a threshold place one session each so many seconds instead of none.",
-        ),
-    ] = None,
+    listen: tuple[str, ...],
+    reflection: bool,
+    database: Path | None,
+    placement: str,
+    cpu_high: float,
+    cpu_low: float,
+    memory_high: float,
+    memory_low: float,
+    delay_seconds: float | None,
 ) -> None:
     """Serves the proxy manager until SIGTERM or SIGINT."""
     set_up_logs("proxy-manager")
     cpu, memory = Threshold(cpu_high, cpu_low), Threshold(memory_high, memory_low)
     if cpu_low > cpu_high or memory_low > memory_high:
-        raise typer.BadParameter("a low threshold is not above its high one")
+        raise click.UsageError("a low threshold is not above its high one")
     rules = Rules(Policy[placement.upper()], cpu, memory, delay_seconds=delay_seconds)
-    settings = Settings(tuple(listen), reflection, rules=rules, database=database)
+    settings = Settings(listen, reflection, rules=rules, database=database)
     try:
         asyncio.run(_serve(settings))
     except (CannotListen, DatabaseUnusable) as error:
-        typer.echo(f"proxy-manager: {error}", err=True)
-        raise typer.Exit(1) from error
+        click.echo(f"proxy-manager: {error}", err=True)
+        raise click.exceptions.Exit(1) from error
 
 
 def main() -> None:
     """The console script."""
-    app()
+    proxy_manager()
 
 
 if __name__ == "__main__":

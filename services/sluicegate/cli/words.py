@@ -1,0 +1,105 @@
+"""Options that several commands take, each in one form. Nothing here imports what takes time."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sluicegate.cli.sizes import parse_size, show_size
+
+Command = Callable[..., None]
+Words = Callable[[Command], Command]
+
+METHODS = ("auto", "batch", "per-slice", "continuous")
+ORDERS = ("in-order", "longest-first")
+QUEUE_POLICIES = (
+    "fair",
+    "random",
+    "most-remaining",
+    "least-remaining",
+    "priority",
+    "first-come",
+)
+SLICE_BYTES_LEAST = 64 << 10
+SLICE_BYTES_MOST = 1 << 40
+
+
+def option(*names: str, **settings: Any) -> Words:  # noqa: ANN401  # as click takes them
+    """An option; its help names its variable and its default."""
+    return click.option(*names, **{"show_envvar": True, "show_default": True} | settings)
+
+
+def count(*names: str, least: int = 1, most: int = 1000, **settings: Any) -> Words:  # noqa: ANN401
+    """An option that is a whole number within bounds."""
+    return option(*names, type=click.IntRange(least, most), **{"metavar": "N"} | settings)
+
+
+def path(*names: str, **settings: Any) -> Words:  # noqa: ANN401
+    """An option that is a path of this machine."""
+    return option(*names, type=click.Path(path_type=Path), **settings)
+
+
+def one_of(words: tuple[str, ...], *names: str, **settings: Any) -> Words:  # noqa: ANN401
+    """An option that is one of some words."""
+    return option(*names, type=click.Choice(words), **settings)
+
+
+def slice_bytes(text: str) -> int:
+    """A size that slices may have."""
+    try:
+        size = parse_size(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if not SLICE_BYTES_LEAST <= size <= SLICE_BYTES_MOST:
+        bounds = f"{show_size(SLICE_BYTES_LEAST)} to {show_size(SLICE_BYTES_MOST)}"
+        raise click.BadParameter(f"{text} is out of bounds, which are {bounds}")
+    return size
+
+
+def repo(command: Command) -> Command:
+    """Which repository."""
+    return option(
+        "--repo",
+        "-r",
+        metavar="DIR",
+        required=True,
+        envvar=["SLUICEGATE_REPOSITORY", "RESTIC_REPOSITORY"],
+        help="The directory of the repository.",
+    )(command)
+
+
+def password_file(command: Command) -> Command:
+    """Where its password is."""
+    return path(
+        "--password-file",
+        "-p",
+        metavar="F",
+        help="Holds the repository's password. Else SLUICEGATE_PASSWORD or RESTIC_PASSWORD, or"
+        " their _FILE forms, or it is asked for.",
+    )(command)
+
+
+def server(command: Command) -> Command:
+    """Who does it."""
+    return option(
+        "--server",
+        metavar="ADDR",
+        envvar="SLUICEGATE_SERVER",
+        help="A data manager that runs, host:port or unix:/path. Without it, all runs in here.",
+    )(command)
+
+
+def as_json(command: Command) -> Command:
+    """For whom it is shown."""
+    return option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="One JSON object a line; the last is the result.",
+    )(command)
+
+
+def streams(command: Command) -> Command:
+    """How many at once."""
+    return count("--streams", default=4, help="Sessions at once.")(command)

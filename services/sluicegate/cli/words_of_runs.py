@@ -1,0 +1,135 @@
+"""The words of the commands that are runs."""
+
+from pathlib import Path
+
+import click
+
+from sluicegate.cli import words
+from sluicegate.cli.choices import Choices
+
+
+@click.command()
+@click.argument("path", metavar="PATH", help="A directory or a file.")
+@words.repo
+@words.password_file
+@words.one_of(
+    words.METHODS,
+    "--method",
+    show_default="batch with --slices-per-session, else auto",
+    help="How slices become sessions.",
+)
+@words.streams
+@words.count(
+    "--slices-per-session",
+    show_default="8",
+    help="Slices that a session has at most.",
+)
+@words.option(
+    "--slice-bytes",
+    metavar="SIZE",
+    type=words.slice_bytes,
+    show_default="128MiB",
+    help="Bytes a slice holds at most.",
+)
+@words.one_of(words.ORDERS, "--order", default="in-order", help="Which slice is next.")
+@words.count(
+    "--priority",
+    least=-1000,
+    default=0,
+    help="More is sooner, where the policy is priority.",
+)
+@words.count("--weight", default=1, help="The share beside others, where that is fair.")
+@words.as_json
+@words.server
+def backup(
+    path: str,
+    repo: str,
+    password_file: Path | None,
+    method: str | None,
+    streams: int,
+    slices_per_session: int | None,
+    slice_bytes: int | None,
+    order: str,
+    priority: int,
+    weight: int,
+    as_json: bool,
+    server: str | None,
+) -> None:
+    """Back up PATH. Exits with 3 when some files could not be read; they are listed."""
+    from sluicegate.cli import commands
+
+    commands.backup(
+        path,
+        repo,
+        Choices(
+            method=method or "",
+            streams=streams,
+            slices_per_session=slices_per_session or 0,
+            slice_bytes=slice_bytes or 0,
+            order=order,
+            priority=priority,
+            weight=weight,
+        ),
+        server=server,
+        password_file=password_file,
+        as_json=as_json,
+    )
+
+
+@click.command()
+@click.argument("snapshot", metavar="SNAPSHOT", help="An id, or latest.")
+@words.repo
+@words.option("--to", metavar="DIR", required=True, help="Where to; made when missing.")
+@words.option(
+    "--include",
+    metavar="SUBPATH",
+    default="",
+    show_default=False,
+    help="Only this path: absolute, or from the asset on.",
+)
+@words.password_file
+@words.streams
+@words.as_json
+@words.server
+def restore(
+    snapshot: str,
+    repo: str,
+    to: str,
+    include: str,
+    password_file: Path | None,
+    streams: int,
+    as_json: bool,
+    server: str | None,
+) -> None:
+    """Restore a snapshot, or one path of it, below a directory."""
+    from sluicegate.cli import commands
+
+    commands.restore(
+        snapshot,
+        repo,
+        to,
+        include=include,
+        streams=streams,
+        server=server,
+        password_file=password_file,
+        as_json=as_json,
+    )
+
+
+@click.command()
+@click.argument("snapshot", metavar="[SNAPSHOT]", required=False, help="Only what it refers to.")
+@words.repo
+@words.password_file
+@words.as_json
+@words.server
+def verify(
+    snapshot: str | None,
+    repo: str,
+    password_file: Path | None,
+    as_json: bool,
+    server: str | None,
+) -> None:
+    """Read every pack of the repository and check every hash."""
+    from sluicegate.cli import commands
+
+    commands.verify(snapshot, repo, server=server, password_file=password_file, as_json=as_json)

@@ -1,0 +1,71 @@
+"""The words of the commands that make a repository, list what it has, and run the services."""
+
+from pathlib import Path
+
+import click
+
+from sluicegate.cli import words
+
+
+@click.command()
+@words.repo
+@words.password_file
+@words.as_json
+def snapshots(repo: str, password_file: Path | None, as_json: bool) -> None:
+    """List the snapshots of the repository."""
+    from sluicegate.cli import repositories
+
+    repositories.snapshots(repo, password_file, as_json=as_json)
+
+
+@click.command()
+@words.repo
+@words.password_file
+@words.as_json
+def init(repo: str, password_file: Path | None, as_json: bool) -> None:
+    """Make a new repository."""
+    from sluicegate.cli import repositories
+
+    repositories.init(repo, password_file, as_json=as_json)
+
+
+@click.command()
+@words.option(
+    "--data-manager",
+    metavar="ADDR",
+    default="127.0.0.1:7601",
+    help="Where the data manager serves.",
+)
+@words.option(
+    "--proxy-manager",
+    metavar="ADDR",
+    default="127.0.0.1:7602",
+    help="Where the proxy manager serves.",
+)
+@words.path(
+    "--state",
+    metavar="DIR",
+    help="Holds the database. Default: $XDG_STATE_HOME/sluicegate.",
+)
+@words.count("--sessions", default=4, help="Sessions that this host takes.")
+@words.one_of(
+    words.QUEUE_POLICIES,
+    "--queue-policy",
+    envvar="SLUICEGATE_QUEUE_POLICY",
+    default="fair",
+    help="Which asset gets the next free stream.",
+)
+@words.password_file
+def up(
+    data_manager: str,
+    proxy_manager: str,
+    state: Path | None,
+    sessions: int,
+    queue_policy: str,
+    password_file: Path | None,
+) -> None:
+    """Run the three services in the foreground, for other clients."""
+    from sluicegate.cli import up as services
+
+    policy = queue_policy.replace("-", "_")
+    services.up(data_manager, proxy_manager, state, sessions, policy, password_file)
