@@ -31,6 +31,8 @@ from sluicegate.v1.data_manager_service_pb2_grpc import DataManagerServiceStub
 
 HOSTS = 2
 SESSIONS = 24
+# Held by a session at most: slices that do nothing are best handed out many at once.
+SLICES_A_SESSION = 32
 # What one backup's seal can name.
 SLICES_A_BACKUP = 10_000
 BIN = Path(sys.executable).parent

@@ -1,6 +1,7 @@
 """What the core changes as statements with their rows."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from data_manager.core.effects import (
     CancelSlices,
@@ -16,7 +17,7 @@ from data_manager.core.model import Run, Session, Slice
 from data_manager.rows import run_row, session_row
 from data_manager.slice_rows import slice_row
 
-Statement = tuple[str, Sequence[object]]
+Statement = tuple[str, Sequence[Any]]
 
 
 def statements(changes: Sequence[Change]) -> Iterator[Statement]:

@@ -12,14 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from data_manager.core.effects import Change
 from data_manager.core.events import Restarted
 from data_manager.core.model import Run, RunKind, Slice, SliceState, Span, Standing
 from data_manager.core.queues import Key
 from data_manager.queries import QUERIES, SCHEMA
-from data_manager.rows import Row, run_of_row, session_of_row, unread_of_row
+from data_manager.rows import run_of_row, session_of_row, unread_of_row
 from data_manager.saving import Statement, statements
 from data_manager.slice_rows import slice_key, slice_of_row
 
@@ -62,8 +62,8 @@ class Connection:
         """Does something in its thread, also when whoever asked is cancelled meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *values)
 
-    async def read(self, query: str, **values: object) -> list[sqlite3.Row]:
-        """The rows that a query finds."""
+    async def read(self, query: str, **values: object) -> list[Any]:
+        """The rows that a query finds, each known by place and by name."""
         return await self.run(self._read, query, values)
 
     async def write(self, *made: Statement) -> None:
@@ -103,7 +103,7 @@ class Connection:
         if hasattr(self, "_connection"):
             self._connection.close()
 
-    def _read(self, query: str, values: dict[str, object]) -> list[sqlite3.Row]:
+    def _read(self, query: str, values: dict[str, object]) -> list[Any]:
         return self._connection.execute(QUERIES[query], values).fetchall()
 
     def _write(self, made: Iterable[Statement]) -> None:
@@ -226,7 +226,7 @@ class Store:
         rows = await self._read("slice_counts", run_id=run_id)
         return {SliceState(state): int(slices) for state, slices in rows if slices}
 
-    async def _read(self, query: str, **values: object) -> list[Row]:
+    async def _read(self, query: str, **values: object) -> list[Any]:
         return await self._reader.read(query, **values)
 
 

@@ -32,6 +32,7 @@ class Orders:
         self._acknowledged: dict[str, Acknowledge] = {}
         self._wake = asyncio.Event()
         self._pace = Pace()
+        self._carried = 0
         self.closed = False
 
     def put(self, order: Order) -> bool:
@@ -59,7 +60,7 @@ class Orders:
                 raise StopAsyncIteration
             self._wake.clear()
             await self._wake.wait()
-        await self._pace.turn()
+        await self._pace.turn(self._carried)
         return self._take()
 
     def _take(self) -> list[Order]:
@@ -69,6 +70,7 @@ class Orders:
         while self._acknowledged and len(taken) < BATCH_ORDERS:
             session_id = next(iter(self._acknowledged))
             taken.append(self._acknowledged.pop(session_id))
+        self._carried = len(taken)
         return taken
 
 
@@ -115,6 +117,7 @@ class OutcomeStream:
         self._take = take
         self._progress: dict[tuple[str, str], outcome_pb2.Progress] = {}
         self._pace = Pace()
+        self._carried = 0
         self.watch.wake()
 
     def tell_progress(self, progress: outcome_pb2.Progress) -> None:
@@ -131,8 +134,9 @@ class OutcomeStream:
         """The next batch. The first comes at once, and tells that the stream is open."""
         if not await self.watch.changed():
             raise StopAsyncIteration
-        await self._pace.turn()
+        await self._pace.turn(self._carried)
         outcomes = self._take()
+        self._carried = len(outcomes)
         if outcomes:
             self.watch.wake()
         progress = list(self._progress.values())

@@ -22,6 +22,7 @@ class Outgoing:
         self._messages: deque[pb.AttachRequest] = deque()
         self._wake = asyncio.Event()
         self._pace = Pace()
+        self._carried = 0
         self._last_bytes = 0
         self._closed = False
 
@@ -49,7 +50,8 @@ class Outgoing:
             self._wake.clear()
             await self._wake.wait()
         if self._messages[0].outcomes.outcomes:
-            await self._pace.turn()
+            await self._pace.turn(self._carried)
+            self._carried = len(self._messages[0].outcomes.outcomes)
         return self._messages.popleft()
 
     def _join(self, message: pb.AttachRequest) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from data_manager.core.contending import turns_of
 from data_manager.core.effects import Drain, Feed
+from data_manager.core.evolving import evolve
 from data_manager.core.giving_way import promised, wants_more
 from data_manager.core.hedging import note_begun
 from data_manager.core.kinds import run_of
@@ -154,7 +155,7 @@ def _give(state: State, live: Live, session_id: str) -> Task:
     place(state, live, slice_id, session_id, SliceState.RUNNING)
     state.note_peak(live)
     session = state.sessions[session_id]
-    session = replace(session, slice_ids=(*session.slice_ids, slice_id))
+    session = evolve(session, slice_ids=(*session.slice_ids, slice_id))
     state.save_session(session)
     note_begun(state, session)
     return Task(live.run, live.slices[slice_id])

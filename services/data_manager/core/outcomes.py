@@ -6,6 +6,7 @@ from dataclasses import replace
 from data_manager.core import hedging
 from data_manager.core.effects import CancelSession
 from data_manager.core.events import CutsMade, Progressed, SessionEnded, SliceEnded
+from data_manager.core.evolving import evolve
 from data_manager.core.kinds import BODIES, OPENING_NUMBER, SHAPES, UNCOUNTED, run_of, slice_id
 from data_manager.core.live import FIRST_DELAY_SECONDS, Live
 from data_manager.core.model import (
@@ -160,11 +161,11 @@ def _slice_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> N
     if slice_.kind not in UNCOUNTED:
         counts += event.counts
     unread_count = live.run.unread_count + _list_unread(state, live, slice_, event)
-    state.save_run(live, replace(live.run, counts=counts, unread_count=unread_count))
+    state.save_run(live, evolve(live.run, counts=counts, unread_count=unread_count))
 
 
 def _body_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> None:
-    done = replace(
+    done = evolve(
         slice_,
         state=SliceState.DONE,
         attempt=event.attempt,

@@ -8,6 +8,7 @@ from data_manager.core.batch import session_sizes
 from data_manager.core.contending import allot
 from data_manager.core.effects import AskCapacity, Initiate, Release, Reserve
 from data_manager.core.events import InitiationRefused, ReservationAnswered, ReservationUnanswered
+from data_manager.core.evolving import evolve
 from data_manager.core.kinds import run_of
 from data_manager.core.live import FIRST_DELAY_SECONDS, Live
 from data_manager.core.model import Failure, Session, SessionState, Slice, SliceState, Task
@@ -209,7 +210,7 @@ def place(state: State, live: Live, slice_id: str, session_id: str, as_: SliceSt
     """Gives a slice to a session. The attempt is new: nothing of an older one can count more."""
     slice_ = live.slices[slice_id]
     attempt = slice_.attempt + 1
-    state.save_slice(live, replace(slice_, state=as_, attempt=attempt, session_id=session_id))
+    state.save_slice(live, evolve(slice_, state=as_, attempt=attempt, session_id=session_id))
 
 
 def _sizes(live: Live, method: Method, count: int) -> list[int]:
@@ -223,7 +224,7 @@ def _sizes(live: Live, method: Method, count: int) -> list[int]:
 def _begin_session(state: State, session: Session) -> None:
     live = state.lives[session.run_id]
     for slice_id in session.slice_ids:
-        state.save_slice(live, replace(live.slices[slice_id], state=SliceState.RUNNING))
+        state.save_slice(live, evolve(live.slices[slice_id], state=SliceState.RUNNING))
     begun = replace(session, state=SessionState.INITIATING)
     state.save_session(begun)
     live.reserving -= 1

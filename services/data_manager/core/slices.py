@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from data_manager.core.effects import CancelSession, CancelSlices, Release
+from data_manager.core.evolving import evolve
 from data_manager.core.hedging import note_begun, take_over
 from data_manager.core.kinds import BODIES, OPENING_NUMBER, PASSING, run_of
 from data_manager.core.live import FIRST_DELAY_SECONDS, Live
@@ -62,7 +63,7 @@ def leave_session(state: State, live: Live, slice_: Slice) -> None:
     """Takes a slice that has ended out of its session, which may want another."""
     session = state.sessions[slice_.session_id or ""]
     left = tuple(name for name in session.slice_ids if name != slice_.slice_id)
-    session = replace(session, slice_ids=left)
+    session = evolve(session, slice_ids=left)
     if session.state is SessionState.INITIATING:
         # Who says something runs, even if it is not known yet that it was initiated.
         begin_running(state, session)

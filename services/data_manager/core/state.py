@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from data_manager.core.changes import Changes
 from data_manager.core.effects import Action, SaveUnread
+from data_manager.core.evolving import evolve
 from data_manager.core.kinds import UNCOUNTED, run_of
 from data_manager.core.live import LONGEST_DELAY_SECONDS, Live
 from data_manager.core.model import (
@@ -112,7 +113,7 @@ class State:
         else:
             live.turns += 1
             turn = live.turns
-        queued = replace(slice_, state=SliceState.QUEUED, session_id=None, turn=turn)
+        queued = evolve(slice_, state=SliceState.QUEUED, session_id=None, turn=turn)
         self.save_slice(live, queued)
         if not live.queue.ready:
             live.waiting_since = self.now
@@ -123,7 +124,7 @@ class State:
     def enqueue_later(self, live: Live, slice_: Slice, seconds: float) -> None:
         """The slice is queued, and joins the end when its time has come."""
         live.turns += 1
-        queued = replace(slice_, state=SliceState.QUEUED, session_id=None, turn=live.turns)
+        queued = evolve(slice_, state=SliceState.QUEUED, session_id=None, turn=live.turns)
         self.save_slice(live, queued)
         live.queue.put_later(slice_.slice_id)
         self.puts += 1
@@ -190,7 +191,7 @@ class State:
     def note_peak(self, live: Live) -> None:
         """Notes the most streams that ran at once."""
         if live.running > live.run.streams_peak:
-            self.save_run(live, replace(live.run, streams_peak=live.running))
+            self.save_run(live, evolve(live.run, streams_peak=live.running))
 
     def leave(self, live: Live, session_id: str) -> None:
         """The session is no stream of a run any more."""
