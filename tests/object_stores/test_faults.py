@@ -33,7 +33,6 @@ from sluicegate.v1 import outcome_pb2 as pb
 SECRET = b"correct horse"
 PASSING = [
     Fault.RESET, Fault.CUT, Fault.CUT_ANSWER, Fault.LOST, Fault.THROTTLED, Fault.TOO_MANY,
-    Fault.LATE,
 ]  # fmt: skip
 
 
@@ -61,7 +60,7 @@ def each(store: Store, data: bytes) -> dict[str, Callable[[], object]]:
 def test_a_fault_that_passes_costs_time_alone(proxy: Proxy, behind: str, fault: Fault):
     store = store_at(behind, budget_seconds=20.0)
     for call, do in each(store, random.Random(3).randbytes(300_000)).items():
-        proxy.plan = first(1 if fault is Fault.LATE else 2, fault)
+        proxy.plan = first(2, fault)
         assert do() in (None, True), call
     assert proxy.faults() >= 7
     assert not store.names("data")
@@ -71,8 +70,7 @@ def test_a_writer_writes_through_a_storm_and_a_half_is_never_there(proxy: Proxy,
     Repository.create(store_at(behind), SECRET)
     repository = Repository.open(store_at(behind, budget_seconds=30.0), SECRET)
     rng = random.Random(11)
-    faults = [fault for fault in PASSING if fault is not Fault.LATE]
-    storm = itertools.cycle(each for fault in faults for each in (fault, Fault.NONE, Fault.NONE))
+    storm = itertools.cycle(each for fault in PASSING for each in (fault, Fault.NONE, Fault.NONE))
     proxy.plan = lambda method, path: next(storm)
     with repository.shared_lock():
         repository.load_index()
@@ -100,6 +98,16 @@ def test_an_upload_that_is_cut_for_good_leaves_nothing_that_counts(proxy: Proxy,
         store.write("data/" + "a" * 64, random.Random(1).randbytes(4 << 20))
     assert not store.exists("data/" + "a" * 64)
     assert store.names("data") == []
+
+
+def test_an_answer_that_is_late_is_waited_for_or_asked_for_again(proxy: Proxy, behind: str):
+    store_at(behind).write("config", b"config")
+    proxy.plan = first(1, Fault.LATE)
+    assert store_at(behind).read("config") == b"config"
+    assert len(proxy.seen) == 2
+    proxy.plan = first(1, Fault.LATE)
+    assert store_at(behind, budget_seconds=0.5).read("config") == b"config"
+    assert len(proxy.seen) == 4
 
 
 @pytest.mark.parametrize(

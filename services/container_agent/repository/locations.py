@@ -8,7 +8,7 @@ from container_agent.repository.errors import RepositoryMissing
 from container_agent.repository.stores import LocalStore, Store
 
 # How long one call of an object store is tried again, while its faults may pass.
-BUDGET_SECONDS = 120.0
+BUDGET_SECONDS = 240.0
 SCHEME = re.compile(r"(s3|gs|azure|az):")
 # Of all services the widest rule; each has narrower ones, and says so itself.
 BUCKET = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._-]{0,221}")

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Client = S3Store | GCSStore | AzureStore
 
-# A pack of 16 MiB over 1 Mbit/s; then it is tried again.
-WRITE_SECONDS = 150.0
+# A pack of 16 MiB over a bit more than 1 Mbit/s; then it is tried again.
+WRITE_SECONDS = 120.0
 # Without a byte for so long an answer will not come.
 SILENT_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
@@ -167,7 +167,8 @@ def client(place: ObjectPlace, budget_seconds: float, silent_seconds: float) -> 
     """A client of the store, with the credentials of the environment. AccessDenied when it has
     none that could be right."""
     prefix, retries = place.prefix or None, retry_config(budget_seconds)
-    options = client_config(place, min(budget_seconds, WRITE_SECONDS), silent_seconds)
+    # Whatever hangs is tried again at least once.
+    options = client_config(place, min(budget_seconds / 2, WRITE_SECONDS), silent_seconds)
     try:
         match place.service:
             case Service.S3:
