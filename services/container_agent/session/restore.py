@@ -4,7 +4,9 @@ import stat
 
 from container_agent.repository.errors import RepositoryDamaged
 from container_agent.repository.repository import Repository
+from container_agent.session.restore_dry import restore_dry
 from container_agent.session.restore_entries import Entry
+from container_agent.session.restore_existing import Existing
 from container_agent.session.restore_files import FileRestorer
 from container_agent.session.restore_walk import Reach, Selection
 from container_agent.session.tally import Tally
@@ -27,16 +29,20 @@ def restore(work: slice_pb2.RestoreWork, repository: Repository, tally: Tally) -
 
     Doing it again does it anew: what lies there from an earlier attempt gives way.
     """
+    if work.plan.dry_run:
+        restore_dry(work, repository, tally)
+        return b""
     selection = Selection(repository, work.plan)
+    existing = Existing(work.plan)
     reach = Reach.of(work.span)
     target = Target(work.plan.target)
-    files = FileRestorer(repository, target, tally)
+    files = FileRestorer(repository, target, existing, tally)
     try:
         for above, entries in selection.runs(reach):
             tally.check()
             for entry in entries:
                 if not entry.is_file:
-                    restore_other(target, files, tally, above, entry)
+                    restore_other(target, files, existing, tally, above, entry)
                 elif entry.is_hard_linked:
                     continue
                 elif entry.size > work.range_bytes:
@@ -52,7 +58,12 @@ def restore(work: slice_pb2.RestoreWork, repository: Repository, tally: Tally) -
 
 
 def restore_other(
-    target: Target, files: FileRestorer, tally: Tally, above: Components, entry: Entry
+    target: Target,
+    files: FileRestorer,
+    existing: Existing,
+    tally: Tally,
+    above: Components,
+    entry: Entry,
 ) -> None:
     """Makes what is no file: a directory without its metadata, or another entry with it."""
     path = (*above, entry.name)
@@ -60,7 +71,7 @@ def restore_other(
         if entry.is_directory:
             tally.directories += 1
             target.directory(path)
-        else:
+        elif not existing.stays(target.directory(above), entry):
             tally.others += 1
             make_entry(target.directory(above), entry)
     except (OSError, RepositoryDamaged) as failure:

@@ -28,8 +28,9 @@ def restore_crawl(
     before anything is written.
     """
     selection = Selection(repository, work.plan)
-    with closing(Target(work.plan.target)) as target:
-        target.check(selection.names())
+    if not work.plan.dry_run:
+        with closing(Target(work.plan.target)) as target:
+            target.check(selection.names())
     snapshot_id = selection.snapshot.snapshot_id
     start = place_of(work.start)
     waiting: list[outcome_pb2.Cut] = []

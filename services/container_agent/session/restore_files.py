@@ -9,13 +9,17 @@ from container_agent.repository.errors import BlobMissing, RepositoryDamaged
 from container_agent.repository.repository import Repository
 from container_agent.session.restore_blobs import BlobMover, FileWritten
 from container_agent.session.restore_entries import Entry
+from container_agent.session.restore_existing import Existing, has_content
 from container_agent.session.tally import Tally
+from container_agent.storage.read import open_file
 from container_agent.storage.walk import Components
 from container_agent.storage.write import Target, raise_if_fatal
 from container_agent.storage.write_entries import (
     create_file,
+    create_new_file,
     finish_part,
     holes,
+    is_there,
     open_part,
     write_sparse,
 )
@@ -34,7 +38,10 @@ Failure = OSError | BlobMissing | RepositoryDamaged
 class FileRestorer:
     """Files of one slice. What befalls one file is listed, and the others go on."""
 
-    def __init__(self, repository: Repository, target: Target, tally: Tally) -> None:
+    def __init__(
+        self, repository: Repository, target: Target, existing: Existing, tally: Tally
+    ) -> None:
+        self._existing = existing
         self._repository = repository
         self._target = target
         self._tally = tally
@@ -56,9 +63,11 @@ class FileRestorer:
     def whole(self, above: Components, entry: Entry) -> None:
         """Writes a file with all that belongs to it."""
         told, tally = entry.told, self._tally
-        tally.files += 1
-        tally.seen_bytes += told.size
         try:
+            if self.stays(above, entry):
+                return
+            tally.files += 1
+            tally.seen_bytes += told.size
             if told.size <= AT_ONCE_BYTES and (not told.content or len(told.content) == 1):
                 tally.read_bytes += self._write_at_once(self._target.directory(above), entry)
             else:
@@ -66,12 +75,37 @@ class FileRestorer:
         except (OSError, BlobMissing, RepositoryDamaged) as failure:
             self.unwritten((*above, entry.name), failure)
 
+    def stays(self, above: Components, entry: Entry) -> bool:
+        """Whether a file stays that is there already; it is counted."""
+        stays = self._existing.stays(self._target.directory(above), entry)
+        self._tally.unchanged_files += stays
+        return stays
+
+    def _create(self, directory: int, entry: Entry) -> int | None:
+        """A new file in place of what has its name; None when that is the same and has got its
+        metadata."""
+        file = create_new_file(directory, entry.name)
+        if file is not None:
+            return file
+        if not entry.is_hard_linked and self._is_the_same(directory, entry):
+            return None
+        return create_file(directory, entry.name)
+
+    def _is_the_same(self, directory: int, entry: Entry) -> bool:
+        if not self._existing.is_the_same(directory, entry, self._places(entry)):
+            return False
+        self._tally.files -= 1
+        self._tally.unchanged_files += 1
+        return True
+
     def _write_at_once(self, directory: int, entry: Entry) -> int:
         """Writes a file of at most one blob. Returns its size."""
         content = entry.content()
         data = self._small.read_blob(BlobKind.DATA, content[0]) if content else b""
         metadata = entry.metadata()
-        file = create_file(directory, entry.name)
+        file = self._create(directory, entry)
+        if file is None:
+            return len(data)
         try:
             if data:
                 write_whole(file, data, directory, entry.name)
@@ -82,7 +116,10 @@ class FileRestorer:
 
     def _write_soon(self, path: Components, entry: Entry) -> None:
         places, metadata = list(self._places(entry)), entry.metadata()
-        file = FileWritten(create_file(self._target.directory(path[:-1]), entry.name))
+        descriptor = self._create(self._target.directory(path[:-1]), entry)
+        if descriptor is None:
+            return
+        file = FileWritten(descriptor)
         os.ftruncate(file.descriptor, length_of(places))
         for blob_id, offset, _ in places:
             self._mover.move(blob_id, file, offset)
@@ -118,8 +155,12 @@ class FileRestorer:
         self._tally.seen_bytes += (entry.size if last is None else last) - first
         try:
             places = list(self._places(entry))
-            size = length_of(places)
-            part = open_part(self._target.directory(above), part_name(entry), size)
+            directory = self._target.directory(above)
+            if self._existing.stays(directory, entry) or self._has_span(
+                directory, entry, [p for p in places if is_within(p[1], first, last)]
+            ):
+                return
+            part = open_part(directory, part_name(entry), length_of(places))
         except OSError as failure:
             raise_if_fatal(failure)
             return
@@ -127,9 +168,21 @@ class FileRestorer:
             return
         file = FileWritten(part)
         for blob_id, offset, _ in places:
-            if first <= offset and (last is None or offset < last):
+            if is_within(offset, first, last):
                 self._mover.move(blob_id, file, offset)
         self._mover.then(lambda: self._leave_part(file))
+
+    def _has_span(self, directory: int, entry: Entry, places: list[tuple[bytes, int, int]]) -> bool:
+        """Whether the file that is there has these blobs already; the finish looks at all."""
+        try:
+            file, status = open_file(directory, entry.name)
+        except OSError:
+            return False
+        try:
+            end = min(places[-1][2], status.st_size) if places else 0
+            return has_content(file, end, places)
+        finally:
+            os.close(file)
 
     def _leave_part(self, file: FileWritten) -> None:
         os.close(file.descriptor)
@@ -138,11 +191,16 @@ class FileRestorer:
 
     def finish_large(self, above: Components, entry: Entry) -> None:
         """Gives a large file its metadata and its name; what of it was not written is written."""
-        self._tally.files += 1
         path, hint = (*above, entry.name), ""
         try:
+            if self.stays(above, entry):
+                return
+            self._tally.files += 1
             places = list(self._places(entry))
             directory = self._target.directory(above)
+            begun = is_there(directory, part_name(entry))
+            if not begun and self._is_the_same(directory, entry):
+                return
             file = FileWritten(open_part(directory, part_name(entry), length_of(places)))
             try:
                 self._fill_holes(file, places)
@@ -186,6 +244,11 @@ def write_whole(file: int, data: bytes, directory: int, name: bytes) -> None:
     except OSError:
         os.unlink(name, dir_fd=directory)
         raise
+
+
+def is_within(offset: int, first: int, last: int | None) -> bool:
+    """Whether a blob that begins there is one of a span's."""
+    return first <= offset and (last is None or offset < last)
 
 
 def length_of(places: list[tuple[bytes, int, int]]) -> int:

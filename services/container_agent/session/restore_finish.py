@@ -4,6 +4,7 @@ import os
 
 from container_agent.repository.repository import Repository
 from container_agent.session.restore_entries import Entry, small_files_alone
+from container_agent.session.restore_existing import Existing
 from container_agent.session.restore_files import FileRestorer
 from container_agent.session.restore_walk import Selection
 from container_agent.session.tally import Tally
@@ -19,6 +20,8 @@ def restore_finish(
 ) -> bytes:
     """Completes large files, makes hard-linked ones, and gives directories their metadata, the
     deepest first, each when nothing more is put into it. Doing it again does it anew."""
+    if work.plan.dry_run:
+        return b""
     finish = Finish(work, repository, tally)
     try:
         finish.run()
@@ -37,11 +40,11 @@ class Finish:
         self._tally = tally
         self._selection = Selection(repository, work.plan, self._needless)
         self._target = Target(work.plan.target, self._leave)
-        self._files = FileRestorer(repository, self._target, tally)
+        self._files = FileRestorer(repository, self._target, Existing(work.plan), tally)
         # The nodes of the directories that are open; of each hard-linked file that has names to
         # come, the first place and how many they are.
         self._entered: dict[Components, Entry] = {}
-        self._linked: dict[tuple[int, int], tuple[Components, int]] = {}
+        self._linked: dict[tuple[int, int], tuple[Components | None, int]] = {}
 
     def run(self) -> None:
         """Walks all of it."""
@@ -77,11 +80,20 @@ class Finish:
             self._files.unwritten(path, failure)
 
     def _restore_linked(self, above: Components, entry: Entry) -> None:
-        """Writes the first of a file's names, and links the others to it."""
+        """Writes the first of a file's names, and links the others to it. A name that stays as it
+        was before is none to link to."""
+        path = (*above, entry.name)
         key = (entry.told.device_id, entry.told.inode)
         first, to_come = self._linked.pop(key, (None, entry.told.links))
+        try:
+            stays = self._files.stays(above, entry)
+        except OSError as failure:
+            self._files.unwritten(path, failure)
+            stays = True
         if to_come > 1:
-            self._linked[key] = (first or (*above, entry.name), to_come - 1)
+            self._linked[key] = (first if first or stays else path, to_come - 1)
+        if stays:
+            return
         if first is None:
             self._files.whole(above, entry)
             self._files.settle()

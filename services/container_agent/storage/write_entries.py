@@ -23,6 +23,14 @@ def create_file(directory: int, name: bytes) -> int:
         return os.open(name, FRESH, WHILE_OPEN, dir_fd=directory)
 
 
+def create_new_file(directory: int, name: bytes) -> int | None:
+    """A new empty file, open for writing; None where something has the name."""
+    try:
+        return os.open(name, FRESH, WHILE_OPEN, dir_fd=directory)
+    except FileExistsError:
+        return None
+
+
 def create_symlink(directory: int, name: bytes, target: bytes) -> None:
     """A symbolic link, whatever it points to."""
     try:
@@ -49,6 +57,15 @@ def create_link(source: int, source_name: bytes, directory: int, name: bytes) ->
     except FileExistsError:
         clear_the_way(directory, name)
         link(source_name, name)
+
+
+def is_there(directory: int, name: bytes) -> bool:
+    """Whether something has the name."""
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def open_part(directory: int, name: bytes, size: int) -> int:
