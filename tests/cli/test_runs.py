@@ -73,6 +73,7 @@ async def test_a_backup_is_asked_for_as_the_options_say(data_manager):
 async def test_a_backup_is_asked_for_by_the_method_and_order_of_the_options(data_manager):
     data_manager.runs.will_show(DONE)
     options = ["--method", "per-slice", "--order", "longest-first", "--priority", -2, "--weight", 3]
+    options += ["--hedge"]
     code, _, said = await run(*backup(data_manager, *options))
     assert (code, said) == (0, "")
     _, request = data_manager.runs.asked
@@ -82,6 +83,7 @@ async def test_a_backup_is_asked_for_by_the_method_and_order_of_the_options(data
         order=pb.SLICE_ORDER_LONGEST_FIRST,
         priority=-2,
         weight=3,
+        hedge=True,
     )
 
 

@@ -14,3 +14,4 @@ class Choices:
     order: str
     priority: int
     weight: int
+    hedge: bool

@@ -34,6 +34,7 @@ def options(choices: Choices) -> pb.BackupOptions:
         order=pb.SliceOrder.Value(_name("SLICE_ORDER", choices.order)),
         priority=choices.priority,
         weight=choices.weight,
+        hedge=choices.hedge,
     )
 
 

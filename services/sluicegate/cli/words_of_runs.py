@@ -39,6 +39,11 @@ from sluicegate.cli.choices import Choices
     help="More is sooner, where the policy is priority.",
 )
 @words.count("--weight", default=1, help="The share beside others, where that is fair.")
+@words.option(
+    "--hedge",
+    is_flag=True,
+    help="Near the end, start a slice a second time that takes far longer than the others.",
+)
 @words.as_json
 @words.server
 def backup(
@@ -52,6 +57,7 @@ def backup(
     order: str,
     priority: int,
     weight: int,
+    hedge: bool,
     as_json: bool,
     server: str | None,
 ) -> None:
@@ -69,6 +75,7 @@ def backup(
             order=order,
             priority=priority,
             weight=weight,
+            hedge=hedge,
         ),
         server=server,
         password_file=password_file,
