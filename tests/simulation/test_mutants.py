@@ -21,12 +21,16 @@ def worlds():
     return chain(usual, (replace(draw(seed), faults=FORGOTTEN) for seed in range(SEEDS_MAX)))
 
 
+def breaks(name, world):
+    """Whether a world breaks with a mutant, and holds without it."""
+    with MUTANTS[name]():
+        broken = run(world).broken
+    return bool(broken) and not run(world).broken
+
+
 @pytest.mark.parametrize("name", sorted(MUTANTS))
 def test_a_broken_core_is_found(name):
-    with MUTANTS[name]():
-        found = next((world for world in worlds() if run(world).broken), None)
-    assert found is not None, f"nothing wrong is found with {name}"
-    assert not run(found).broken, "the core is whole again"
+    assert any(breaks(name, world) for world in worlds()), f"nothing wrong is found with {name}"
 
 
 def test_there_are_enough_of_them():

@@ -52,11 +52,11 @@ class Asking:
             case do.AskCapacity():
                 unanswered = ev.CapacityUnanswered()
                 self._call(proxy.ask_capacity, _reported, unanswered, CAPACITY_SECONDS, again=False)
-            case do.Reserve(sessions):
+            case do.Reserve(sessions, avoid):
                 names = tuple(session.session_id for session in sessions)
                 self._call(
-                    lambda reply: proxy.reserve(name, names, reply),
-                    lambda granted: _reserved(names, granted),
+                    lambda reply: proxy.reserve(name, names, avoid, reply),
+                    lambda hosts: _reserved(names, hosts),
                     ev.ReservationUnanswered(names),
                     RESERVE_SECONDS,
                 )
@@ -144,9 +144,9 @@ def _reported(answer: object) -> ev.Event:
     return ev.CapacityReported(places, closed)
 
 
-def _reserved(names: tuple[str, ...], granted: object) -> ev.Event:
-    assert isinstance(granted, frozenset)
-    return ev.ReservationAnswered(names, granted)
+def _reserved(names: tuple[str, ...], hosts: object) -> ev.Event:
+    assert isinstance(hosts, dict)
+    return ev.ReservationAnswered(names, frozenset(hosts), hosts)
 
 
 def _fed(unfed: object) -> ev.Event | None:

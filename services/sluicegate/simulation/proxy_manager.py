@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, assert_never
 
@@ -49,10 +49,9 @@ class HostCall:
 class Reservation:
     """A Reserve that waits for the answers of its sessions."""
 
-    session_ids: tuple[str, ...]
     reply: Reply
     left: set[str]
-    granted: set[str]
+    hosts: dict[str, str] = field(default_factory=dict)
 
 
 class ProxyManager:
@@ -94,9 +93,13 @@ class ProxyManager:
         """Capacity."""
         return self._do(lambda: reply(self._capacity()))
 
-    def reserve(self, name: str, session_ids: tuple[str, ...], reply: Reply) -> bool:
-        """Reserve: answered when the answer of every session is known."""
-        return self._do(lambda: self._reserve(name, session_ids, reply))
+    def reserve(
+        self, name: str, session_ids: tuple[str, ...], avoid: Mapping[str, str], reply: Reply
+    ) -> bool:
+        """Reserve: answered with the hosts of those granted, when all answers are known."""
+        avoided = {session_id: frozenset((host,)) for session_id, host in avoid.items()}
+        event = ev.ReservationAsked(name, session_ids, avoided)
+        return self._do(lambda: self._reserve(event, reply))
 
     def release(self, session_ids: tuple[str, ...], reply: Reply) -> bool:
         """Release."""
@@ -178,19 +181,19 @@ class ProxyManager:
         seconds = self.world.scenario.tick_seconds
         self.world.agenda.after(seconds, lambda: self.program.do(life, self._tick))
 
-    def _reserve(self, name: str, session_ids: tuple[str, ...], reply: Reply) -> None:
-        reservation = Reservation(session_ids, reply, set(session_ids), set())
-        for session_id in session_ids:
+    def _reserve(self, event: ev.ReservationAsked, reply: Reply) -> None:
+        reservation = Reservation(reply, set(event.session_ids))
+        for session_id in event.session_ids:
             self._waiting.setdefault(session_id, []).append(reservation)
-        self.decide(ev.ReservationAsked(name, session_ids))
+        self.decide(event)
 
     def _answer(self, session_id: str, answer: Answer) -> None:
         for reservation in self._waiting.pop(session_id, ()):
             reservation.left.discard(session_id)
             if isinstance(answer, Granted):
-                reservation.granted.add(session_id)
+                reservation.hosts[session_id] = answer.host_name
             if not reservation.left:
-                reservation.reply(frozenset(reservation.granted))
+                reservation.reply(reservation.hosts)
 
     def _attach(self, host: Host, line: Line, limit: int, facts: tuple[HostedSession, ...]) -> None:
         if line.broken:

@@ -109,6 +109,7 @@ def _draw_run(random: Random, number: int) -> RunPlan:
         order=random.choice(list(SliceOrder)),
         weight=random.choice((1, 1, 3)),
         priority=random.choice((0, 0, 5)),
+        hedge=random.random() < 0.3,
     )
     request = Request(
         kind,
