@@ -143,7 +143,7 @@ def test_long_zeros_are_not_written_and_nothing_else_is_left_out(tmp_path: Path,
         bytes(rng.choice([1, 2047, 4095, 4096, 9000, 300_000]))
         + rng.randbytes(rng.choice([0, 1, 5000]))
         for _ in range(rng.randrange(1, 6))
-    )
+    ) + rng.randbytes(1)
     with open(tmp_path / "file", "wb") as file:
         written = write_sparse(file.fileno(), data, 77)
         os.ftruncate(file.fileno(), 77 + len(data))

@@ -24,12 +24,13 @@ class Existing:
     def __init__(self, plan: slice_pb2.RestorePlan) -> None:
         self._policy = plan.overwrite
         self._dry_run = plan.dry_run
-        self._asks = plan.overwrite > slice_pb2.OVERWRITE_ALWAYS
+        # Whether the status of what is there matters at all.
+        self.asks = plan.overwrite > slice_pb2.OVERWRITE_ALWAYS
 
     def stays(self, directory: int, entry: Entry) -> bool:
         """Whether what has an entry's name stays, going by its status. Asks nothing of the file
         system where everything gives way."""
-        if not self._asks:
+        if not self.asks:
             return False
         try:
             status = os.stat(entry.name, dir_fd=directory, follow_symlinks=False)

@@ -64,7 +64,7 @@ class FileRestorer:
         """Writes a file with all that belongs to it."""
         told, tally = entry.told, self._tally
         try:
-            if self.stays(above, entry):
+            if self._existing.asks and self.stays(above, entry):
                 return
             tally.files += 1
             tally.seen_bytes += told.size

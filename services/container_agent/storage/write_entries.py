@@ -118,7 +118,7 @@ def write_at(file: int, data: bytes | memoryview, offset: int) -> None:
 def write_sparse(file: int, data: bytes, offset: int) -> int:
     """Writes all but long runs of zeros, of which holes are made: where it is called nothing has
     been written, or the same. Returns how much it wrote. The caller gives the file its length."""
-    if len(data) < HOLE_BYTES:
+    if len(data) <= HOLE_BYTES:
         write_at(file, data, offset)
         return len(data)
     written, view = 0, memoryview(data)
