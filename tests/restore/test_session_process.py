@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,13 @@ async def test_a_session_that_hangs_is_heard_of_and_ends_with_its_host_agent(tmp
         assert (progress.session_id, progress.slice_id, progress.attempt) == (SESSION, "run:1", 1)
         await session.server.stop(0)
         assert await session.exit_code(3.0) == 1
+
+
+async def test_a_session_outlives_being_asked_by_restic_whether_it_is_alive(tmp_path: Path):
+    async with session_process(tmp_path) as session:
+        os.kill(session.process.pid, signal.SIGHUP)
+        session.agent.drain()
+        assert await session.exit_code() == 0
 
 
 async def test_a_session_may_open_as_many_files_as_a_deep_path_needs(tmp_path: Path):

@@ -49,10 +49,10 @@ class OpenedKeys:
         # In this thread, beside whatever else is being loaded.
         from container_agent.repository.errors import RepositoryError
         from container_agent.repository.keys import open_key
-        from container_agent.repository.stores import LocalStore
+        from container_agent.repository.locations import store_at
 
         try:
-            secret = open_key(LocalStore(location), self.password()).secret
+            secret = open_key(store_at(location), self.password()).secret
         except (RepositoryError, OSError, ValueError, KeyError):
             secret = b""
         key.set_result(secret)

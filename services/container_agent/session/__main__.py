@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import resource
+import signal
 import sys
 
 from container_agent.host.forking import born
@@ -51,6 +52,8 @@ async def live(socket: str, session_id: str, token: str) -> int:
 def main() -> None:
     """Ends without waiting for the working thread: it may hang in a file system that is gone."""
     gc.set_threshold(NEW_OBJECTS)
+    # `restic unlock` asks with this signal whether the process that a lock names is alive.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     load_work()
     load_if_wanted()
     birth = born()

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 from container_agent.repository.errors import RepositoryLocked
+from container_agent.repository.locations import store_at
 from container_agent.repository.repository import Repository
-from container_agent.repository.stores import LocalStore
 from container_agent.session.copy import copy
 from container_agent.session.crawl import crawl
 from container_agent.session.failures import failure_of
@@ -58,7 +58,7 @@ class OpenedOnce:
         return self._repository
 
     def _open(self) -> Repository:
-        repository = Repository.open(LocalStore(self._location), self._password, self._master_key)
+        repository = Repository.open(store_at(self._location), self._password, self._master_key)
         with ExitStack() as held:
             held.enter_context(repository.shared_lock())
             repository.load_index()

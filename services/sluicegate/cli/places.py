@@ -8,11 +8,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from pathlib import Path
 
 from container_agent.host.head_start import HeadStart
+from container_agent.repository.errors import RepositoryError
+from container_agent.repository.locations import LocationInvalid, object_place, store_at
 from sluicegate.cli.failures import CommandError, UsageError
 from sluicegate.cli.passwords import find_password
 from sluicegate.rpc.text import printable
 
-REMOTE = re.compile(r"(s3|sftp|rest|b2|azure|gs|swift|rclone):")
+OTHERS = re.compile(r"(sftp|rest|b2|swift|rclone):")
+# Somebody sits and waits to hear that an address is wrong.
+BUDGET_SECONDS = 10.0
 
 
 def asset_path(given: str, server: str | None) -> bytes:
@@ -24,11 +28,17 @@ def asset_path(given: str, server: str | None) -> bytes:
 
 
 def repository_location(given: str, server: str | None) -> str:
-    """The directory of a repository, absolute."""
-    if REMOTE.match(given):
+    """The directory of a repository, absolute; in an object store, as it is given."""
+    if OTHERS.match(given):
         raise UsageError(
-            f"{given}: only directories can hold a repository; mount it, or give a path"
+            f"{given}: a repository lies in a directory, in S3, Google Cloud Storage or Azure;"
+            " mount it, or give a path"
         )
+    try:
+        if object_place(given) is not None:
+            return given
+    except LocationInvalid as error:
+        raise UsageError(str(error)) from None
     try:
         return absolute(given.removeprefix("local:"), server).decode("utf-8")
     except UnicodeDecodeError:
@@ -68,6 +78,8 @@ async def _embedded(streams: int, begun: HeadStart) -> AsyncIterator[str]:
 
 def must_be_repository(location: str) -> None:
     """Told before anybody is asked for a password."""
+    if object_place(location) is not None:
+        return must_be_in_store(location)
     try:
         os.stat(os.path.join(location, "config"))
     except (FileNotFoundError, NotADirectoryError):
@@ -76,6 +88,18 @@ def must_be_repository(location: str) -> None:
         ) from None
     except OSError as error:
         raise CommandError(f"cannot read the repository {location}: {error.strerror}") from None
+
+
+def must_be_in_store(location: str) -> None:
+    """The same of an object store."""
+    try:
+        found = store_at(location, BUDGET_SECONDS).exists("config")
+    except (RepositoryError, OSError) as error:
+        raise CommandError(str(error)) from error
+    if not found:
+        raise CommandError(
+            f"{location} is not a repository; run `sluicegate init --repo {location}` to make one"
+        )
 
 
 def _must_be_readable(path: bytes) -> None:

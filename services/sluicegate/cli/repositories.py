@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from container_agent.repository.errors import RepositoryError
+from container_agent.repository.locations import object_place, store_at
 from container_agent.repository.repository import Repository
 from container_agent.repository.snapshots import Snapshot
-from container_agent.repository.stores import LocalStore
 from sluicegate.cli.failures import CommandError
 from sluicegate.cli.passwords import find_password
 from sluicegate.cli.places import must_be_repository, repository_location
@@ -21,12 +21,12 @@ NANOSECONDS = 10**9
 
 
 def init(repo: str, password_file: Path | None, *, as_json: bool) -> None:
-    """Makes a new repository in a directory that is empty or not there."""
+    """Makes a new repository in a place that is empty or not there."""
     location = repository_location(repo, None)
     _must_be_empty(location)
     password = find_password(password_file, twice=True)
-    store = LocalStore(location)
     with _understood(location):
+        store = store_at(location)
         Repository.create(store, password)
         repository_id = Repository.open(store, password).id
     if as_json:
@@ -42,7 +42,7 @@ def snapshots(repo: str, password_file: Path | None, *, as_json: bool) -> None:
     must_be_repository(location)
     password = find_password(password_file)
     with _understood(location):
-        found = Repository.open(LocalStore(location), password).snapshots()
+        found = Repository.open(store_at(location), password).snapshots()
     found.sort(key=lambda snapshot: snapshot.time_ns)
     if as_json:
         for snapshot in found:
@@ -52,6 +52,8 @@ def snapshots(repo: str, password_file: Path | None, *, as_json: bool) -> None:
 
 
 def _must_be_empty(location: str) -> None:
+    if object_place(location) is not None:
+        return
     try:
         names = os.listdir(location)
     except FileNotFoundError:
