@@ -106,7 +106,7 @@ class Faults:
             elif not program.alive:
                 start()
         for host in world.hosts.values():
-            host.slowness, host.strain = 1.0, 0.0
+            host.slowness, host.strain = host.plan.slowness, 0.0
             if host.name in world.proxy.settings:
                 world.proxy.operate(HostResumeAsked(host.name))
                 world.proxy.operate(HostLimitAsked(host.name, 0))

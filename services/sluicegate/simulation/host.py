@@ -41,7 +41,7 @@ class Host:
         self.sessions: dict[str, Session] = {}
         self.line: Line | None = None
         self.removed = False
-        self.slowness = 1.0
+        self.slowness = plan.slowness
         self.strain = 0.0
 
     @property

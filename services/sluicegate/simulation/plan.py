@@ -37,7 +37,7 @@ class Question:
     """What there is to back up, and with what. `seconds` has the slice times of each asset.
 
     `streams` counts for each asset; 0 means all places. `method` is one of the methods, or
-    `traditional`.
+    `traditional`. On the last host slices take `slowness` times longer.
     """
 
     seconds: tuple[tuple[float, ...], ...]
@@ -50,6 +50,8 @@ class Question:
     start_seconds: float = 0.77
     crawl_seconds: float = 0.0
     policy: str = "fair"
+    hedge: bool = False
+    slowness: float = 1.0
     seed: int = 1
 
     @property
@@ -144,8 +146,14 @@ def alternatives(question: Question) -> list[Question]:
 def scenario(question: Question) -> Scenario:
     """The world that a question is about: its hosts and its backups, and no fault."""
     hosts = tuple(
-        HostPlan(f"host-{n + 1}", question.sessions_max, question.start_seconds, load_each=0.0)
-        for n in range(question.hosts)
+        HostPlan(
+            f"host-{number}",
+            question.sessions_max,
+            question.start_seconds,
+            load_each=0.0,
+            slowness=question.slowness if number == question.hosts else 1.0,
+        )
+        for number in range(1, question.hosts + 1)
     )
     runs = tuple(
         RunPlan(
@@ -174,6 +182,7 @@ def _options(question: Question) -> Options:
         slices_per_session=question.slices_per_session,
         method=Method(question.method),
         order=SliceOrder(question.order),
+        hedge=question.hedge,
     )
 
 

@@ -14,13 +14,15 @@ KINDS = [RunKind.BACKUP] * 6 + [RunKind.RESTORE] * 2 + [RunKind.VERIFY]
 
 @dataclass(frozen=True)
 class HostPlan:
-    """A proxy host: its places, how long its containers take to start, what each adds to cpu."""
+    """A proxy host: its places, how long its containers take to start, what each adds to cpu, and
+    how many times longer than elsewhere slices take on it."""
 
     host_name: str
     sessions_max: int
     start_seconds: float = 0.1
     start_sigma: float = 0.0
     load_each: float = 0.02
+    slowness: float = 1.0
 
 
 @dataclass(frozen=True)
