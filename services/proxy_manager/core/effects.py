@@ -1,49 +1,43 @@
 """What the proxy manager does about it, in the imperative."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from proxy_manager.core.model import Answer, HostSettings
 
 
-@dataclass(frozen=True)
-class Create:
+class Create(Struct, frozen=True):
     """Make a container and start its agent."""
 
     session_id: str
     data_manager_id: str
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(Struct, frozen=True):
     """Give a created session its work. Twice is once."""
 
     work: object
 
 
-@dataclass(frozen=True)
-class Feed:
+class Feed(Struct, frozen=True):
     """Give a running session more slices. Slices it has already are not taken twice."""
 
     food: object
 
 
-@dataclass(frozen=True)
-class Drain:
+class Drain(Struct, frozen=True):
     """Let a session end when no slice is left."""
 
     session_id: str
 
 
-@dataclass(frozen=True)
-class Kill:
+class Kill(Struct, frozen=True):
     """End a session: asked first, killed after the grace."""
 
     session_id: str
     grace_seconds: float
 
 
-@dataclass(frozen=True)
-class Acknowledge:
+class Acknowledge(Struct, frozen=True):
     """Tell a session how far its outcomes are committed."""
 
     session_id: str
@@ -53,8 +47,7 @@ class Acknowledge:
 Order = Create | Start | Feed | Drain | Kill | Acknowledge
 
 
-@dataclass(frozen=True)
-class TellHost:
+class TellHost(Struct, frozen=True):
     """Send an order on one call of a host."""
 
     host_name: str
@@ -62,38 +55,33 @@ class TellHost:
     order: Order
 
 
-@dataclass(frozen=True)
-class DropHost:
+class DropHost(Struct, frozen=True):
     """End one call of a host that has been silent too long."""
 
     host_name: str
     attachment: int
 
 
-@dataclass(frozen=True)
-class AnswerReservation:
+class AnswerReservation(Struct, frozen=True):
     """Tell whoever reserved a session how it went."""
 
     session_id: str
     answer: Answer
 
 
-@dataclass(frozen=True)
-class DeliverOutcomes:
+class DeliverOutcomes(Struct, frozen=True):
     """There is something to send to a data manager."""
 
     data_manager_id: str
 
 
-@dataclass(frozen=True)
-class TellOfCapacity:
+class TellOfCapacity(Struct, frozen=True):
     """Wake all who watch the capacity."""
 
     announced: bool = False
 
 
-@dataclass(frozen=True)
-class KeepHostSettings:
+class KeepHostSettings(Struct, frozen=True):
     """Keep what an operator set, before the operator is answered."""
 
     settings: HostSettings

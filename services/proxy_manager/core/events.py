@@ -1,13 +1,13 @@
 """What happens to the proxy manager, in the past tense."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from proxy_manager.core.model import HostedSession, Outcome
 
 
-@dataclass(frozen=True)
-class HostAttached:
+class HostAttached(Struct, frozen=True):
     """A host introduced itself; `attachment` tells its calls apart."""
 
     host_name: str
@@ -16,16 +16,14 @@ class HostAttached:
     sessions: tuple[HostedSession, ...] = ()
 
 
-@dataclass(frozen=True)
-class HostHeard:
+class HostHeard(Struct, frozen=True):
     """A host said something that matters to nobody but its lease."""
 
     host_name: str
     attachment: int
 
 
-@dataclass(frozen=True)
-class HostLoaded:
+class HostLoaded(Struct, frozen=True):
     """A host measured its load."""
 
     host_name: str
@@ -34,8 +32,7 @@ class HostLoaded:
     memory: float
 
 
-@dataclass(frozen=True)
-class SessionCreated:
+class SessionCreated(Struct, frozen=True):
     """The container of a session exists and answers."""
 
     host_name: str
@@ -43,8 +40,7 @@ class SessionCreated:
     session_id: str
 
 
-@dataclass(frozen=True)
-class SessionStartFailed:
+class SessionStartFailed(Struct, frozen=True):
     """The container of a session could not be started; nothing of it is left."""
 
     host_name: str
@@ -53,8 +49,7 @@ class SessionStartFailed:
     message: str
 
 
-@dataclass(frozen=True)
-class OutcomesRelayed:
+class OutcomesRelayed(Struct, frozen=True):
     """Sessions of a host had something to say."""
 
     host_name: str
@@ -62,8 +57,7 @@ class OutcomesRelayed:
     outcomes: tuple[Outcome, ...]
 
 
-@dataclass(frozen=True)
-class SessionGone:
+class SessionGone(Struct, frozen=True):
     """The container of a session is confirmed gone."""
 
     host_name: str
@@ -71,48 +65,42 @@ class SessionGone:
     session_id: str
 
 
-@dataclass(frozen=True)
-class HostLeft:
+class HostLeft(Struct, frozen=True):
     """A host said goodbye: it takes no more, and ends its sessions."""
 
     host_name: str
     attachment: int
 
 
-@dataclass(frozen=True)
-class HostDetached:
+class HostDetached(Struct, frozen=True):
     """The call of a host ended."""
 
     host_name: str
     attachment: int
 
 
-@dataclass(frozen=True)
-class ReservationAsked:
+class ReservationAsked(Struct, frozen=True):
     """A data manager wants places; some of its sessions are to avoid some hosts."""
 
     data_manager_id: str
     session_ids: tuple[str, ...]
-    avoid: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    avoid: Mapping[str, frozenset[str]] = {}
 
 
-@dataclass(frozen=True)
-class ReservationReleased:
+class ReservationReleased(Struct, frozen=True):
     """Places will not be used."""
 
     session_ids: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class InitiationAsked:
+class InitiationAsked(Struct, frozen=True):
     """A held session is to begin its work."""
 
     session_id: str
     work: object
 
 
-@dataclass(frozen=True)
-class FeedAsked:
+class FeedAsked(Struct, frozen=True):
     """A running session is to get more slices."""
 
     session_id: str
@@ -120,65 +108,56 @@ class FeedAsked:
     slice_ids: frozenset[str]
 
 
-@dataclass(frozen=True)
-class DrainAsked:
+class DrainAsked(Struct, frozen=True):
     """A session is to end when no slice is left for it."""
 
     session_id: str
 
 
-@dataclass(frozen=True)
-class CancelAsked:
+class CancelAsked(Struct, frozen=True):
     """A session is to stop."""
 
     session_id: str
 
 
-@dataclass(frozen=True)
-class DataManagerAttached:
+class DataManagerAttached(Struct, frozen=True):
     """A data manager opened its stream, and named the sessions it believes to be alive."""
 
     data_manager_id: str
     session_ids: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class OutcomesAcknowledged:
+class OutcomesAcknowledged(Struct, frozen=True):
     """A data manager has committed what came on its stream, up to a number."""
 
     data_manager_id: str
     through_number: int
 
 
-@dataclass(frozen=True)
-class CapacityAnnounced:
+class CapacityAnnounced(Struct, frozen=True):
     """An administrator says that capacity was added."""
 
 
-@dataclass(frozen=True)
-class HostLimitAsked:
+class HostLimitAsked(Struct, frozen=True):
     """An operator says how many sessions a host takes; 0 is what it says itself."""
 
     host_name: str
     sessions_max: int
 
 
-@dataclass(frozen=True)
-class HostDrainAsked:
+class HostDrainAsked(Struct, frozen=True):
     """An operator wants a host to take no more sessions, and to end those it has."""
 
     host_name: str
 
 
-@dataclass(frozen=True)
-class HostResumeAsked:
+class HostResumeAsked(Struct, frozen=True):
     """An operator wants a host to take sessions again."""
 
     host_name: str
 
 
-@dataclass(frozen=True)
-class TimePassed:
+class TimePassed(Struct, frozen=True):
     """Nothing happened; what has a deadline is looked at."""
 
 

@@ -1,15 +1,19 @@
-"""The values that the proxy manager decides with."""
+"""The values that the proxy manager decides with.
 
-from dataclasses import dataclass
+They are Structs, as events and effects are: a command defines all of them before it does anything,
+and a frozen dataclass takes half a millisecond for that, fifty times as long.
+"""
+
 from enum import Enum, auto
+
+from msgspec import Struct
 
 # The number of an end that is made here for a session: nothing comes after it, whatever the
 # session said before this proxy manager knew it.
 LAST_NUMBER = 2**63 - 1
 
 
-@dataclass(frozen=True)
-class Times:
+class Times(Struct, frozen=True):
     """How long things may take, in seconds of the monotonic clock."""
 
     start_seconds: float = 20.0
@@ -31,16 +35,14 @@ class Reason(Enum):
     QUARANTINED = auto()
 
 
-@dataclass(frozen=True)
-class Granted:
+class Granted(Struct, frozen=True):
     """A place is held, with a container that answers behind it, until a time."""
 
     host_name: str
     until: float
 
 
-@dataclass(frozen=True)
-class Declined:
+class Declined(Struct, frozen=True):
     """There is no place."""
 
     reason: Reason
@@ -50,15 +52,13 @@ class Declined:
 Answer = Granted | Declined
 
 
-@dataclass(frozen=True)
-class SessionLost:
+class SessionLost(Struct, frozen=True):
     """The body of an end that no session sent: its container is lost, or was never known."""
 
     message: str
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """One thing that happened in a session; what it says is not looked into here.
 
     `ends_slice` names the slice that ended, `fails_slice` says that it failed. `loses_session` says
@@ -75,8 +75,7 @@ class Outcome:
     loses_session: bool = False
 
 
-@dataclass(frozen=True)
-class HostedSession:
+class HostedSession(Struct, frozen=True):
     """A session that a host has when it attaches."""
 
     session_id: str
@@ -85,8 +84,7 @@ class HostedSession:
     gone: bool
 
 
-@dataclass(frozen=True)
-class HostSettings:
+class HostSettings(Struct, frozen=True):
     """What an operator set for a host. A limit of 0 is what the host says itself."""
 
     host_name: str
@@ -94,8 +92,7 @@ class HostSettings:
     draining: bool = False
 
 
-@dataclass(frozen=True)
-class HostCapacity:
+class HostCapacity(Struct, frozen=True):
     """One host as it is now. `free` sessions could start on it."""
 
     host_name: str
@@ -112,8 +109,7 @@ class HostCapacity:
     quarantine_seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class Capacity:
+class Capacity(Struct, frozen=True):
     """Sessions that could start now: advice, never a promise."""
 
     sessions: int

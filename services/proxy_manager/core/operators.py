@@ -1,6 +1,6 @@
 """What operators set for a host: a limit, and that it takes no more sessions."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from proxy_manager.core import reservations
 from proxy_manager.core.effects import KeepHostSettings
