@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from data_manager.core.model import (
@@ -46,7 +45,7 @@ def run_row(run: Run) -> dict[str, object]:
         "stopping": run.stopping,
         "message": run.message,
         "failure": run.failure,
-        "counts": json.dumps(asdict(run.counts)),
+        "counts": json.dumps(vars(run.counts)),
         "snapshot_id": run.snapshot_id,
         "result_id": run.result_id,
         "crawled": run.crawled,
@@ -142,7 +141,7 @@ def _request_of_row(row: Row) -> Request:
 
 
 def _options_row(options: Options) -> dict[str, object]:
-    row = asdict(options)
+    row = dict(vars(options))
     # ORDER is a word of SQL.
     row["slice_order"] = row.pop("order")
     return row

@@ -1,7 +1,7 @@
 """An asset's queue: the slices that wait, in the order in which they get their turn.
 
 All of it is in the database; here is a window of its beginning, so that ten million slices take
-no more memory than ten thousand.
+no more memory than ten thousand. Many queues share what there is room for.
 """
 
 import heapq
@@ -10,6 +10,14 @@ from typing import NamedTuple
 
 # Below half of it the next part is asked for; above twice of it the end is let go.
 WINDOW_SLICES = 2_000
+LEAST_WINDOW_SLICES = 20
+# The windows of all queues together: about 70 MB.
+WINDOWS_SLICES = 100_000
+
+
+def window_of_each(queues: int, most: int = WINDOW_SLICES) -> int:
+    """The window of each of so many queues."""
+    return min(most, max(LEAST_WINDOW_SLICES, WINDOWS_SLICES // max(1, queues)))
 
 
 class Key(NamedTuple):
@@ -28,10 +36,10 @@ class Queue:
     """
 
     def __init__(self, window: int = WINDOW_SLICES) -> None:
+        self.window = window
         self.horizon: Key | None = None
         self.beyond = 0
         self.loading = False
-        self._window = window
         self._ready: list[Key] = []
         self._aside: dict[str, Key] = {}
         self._later: set[str] = set()
@@ -57,7 +65,7 @@ class Queue:
 
     def put(self, key: Key) -> bool:
         """Adds one. False when it lies past what is kept here."""
-        if self.horizon is None and len(self._ready) >= self._window:
+        if self.horizon is None and len(self._ready) >= self.window:
             self.horizon = max(self._ready)
         if self.horizon is not None and key > self.horizon:
             if self.loading:
@@ -96,12 +104,12 @@ class Queue:
 
     def wants_loading(self) -> bool:
         """True when there is more in the database than here, and little here."""
-        return self.beyond > 0 and not self.loading and 2 * len(self._ready) < self._window
+        return self.beyond > 0 and not self.loading and 2 * len(self._ready) < self.window
 
     def begin_loading(self) -> tuple[Key | None, int]:
         """After which key to load, and how many."""
         self.loading = True
-        return self.horizon, self._window
+        return self.horizon, self.window
 
     def loaded(self, keys: Iterable[Key], *, all_of_them: bool) -> list[str]:
         """Takes in the next part, in order; `all_of_them` when nothing was behind it.
@@ -124,11 +132,11 @@ class Queue:
 
     def shorten(self) -> list[str]:
         """Lets the end go when the window has grown too far; what is gone from here."""
-        if self.loading or len(self._ready) <= 2 * self._window:
+        if self.loading or len(self._ready) <= 2 * self.window:
             return []
         self._ready.sort()
-        gone = self._ready[self._window :]
-        del self._ready[self._window :]
+        gone = self._ready[self.window :]
+        del self._ready[self.window :]
         self.horizon = self._ready[-1]
         self.beyond += len(gone)
         return [key.slice_id for key in gone]

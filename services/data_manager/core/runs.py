@@ -73,4 +73,4 @@ def _finish(state: State, live: Live, run: Run) -> None:
     for session_id in list(live.streams):
         # A session of this run alone ends by itself; nothing more is expected of it.
         state.leave(live, session_id)
-    del state.lives[run.run_id]
+    state.remove(run.run_id)

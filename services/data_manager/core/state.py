@@ -21,7 +21,7 @@ from data_manager.core.model import (
 )
 from data_manager.core.options import Method, QueuePolicy, SliceOrder
 from data_manager.core.predictions import effective
-from data_manager.core.queues import WINDOW_SLICES, Key, Queue
+from data_manager.core.queues import WINDOW_SLICES, Key, Queue, window_of_each
 
 RECONCILE_SECONDS = 5.0
 # A report has room for so many; all are counted.
@@ -66,10 +66,24 @@ class State:
     def add(self, run: Run) -> Live:
         """A run that is not over, from now on."""
         self.begun += 1
-        live = Live(run, self.begun, waiting_since=self.now, queue=Queue(self.window))
+        window = window_of_each(len(self.lives), self.window)
+        live = Live(run, self.begun, waiting_since=self.now, queue=Queue(window))
         self.lives[run.run_id] = live
         self.touched.add(run.run_id)
+        self._share_windows(window)
         return live
+
+    def remove(self, run_id: str) -> None:
+        """A run is over."""
+        before = window_of_each(len(self.lives), self.window)
+        del self.lives[run_id]
+        self._share_windows(before)
+
+    def _share_windows(self, before: int) -> None:
+        window = window_of_each(len(self.lives), self.window)
+        if window != before:
+            for live in self.lives.values():
+                live.queue.window = window
 
     def live_of(self, slice_id: str) -> Live:
         """The run of a slice that is in flight."""
