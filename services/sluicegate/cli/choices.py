@@ -1,10 +1,9 @@
 """How a backup is to be done, as its user chose; what is empty or 0 is left to the data manager."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Choices:
+class Choices(NamedTuple):
     """The options of `sluicegate backup` that the data manager decides by."""
 
     method: str

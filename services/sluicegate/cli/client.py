@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from sluicegate.v1 import data_manager_service_pb2 as pb
 from sluicegate.v1 import slice_pb2
@@ -17,8 +18,7 @@ TERMINAL = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """How a run stands."""
 
     status: pb.RunStatus
@@ -52,8 +52,7 @@ class Run(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class BackupRun:
+class BackupRun(Struct, frozen=True):
     """A backup of one path. The path's asset is made known on the way."""
 
     run_id: str
@@ -82,8 +81,7 @@ class BackupRun:
         await stub.CancelBackup(request, timeout=CALL_SECONDS)
 
 
-@dataclass(frozen=True)
-class RestoreRun:
+class RestoreRun(Struct, frozen=True):
     """A restore of a repository snapshot, or of a part of one."""
 
     run_id: str
@@ -109,8 +107,7 @@ class RestoreRun:
         await stub.CancelRestore(request, timeout=CALL_SECONDS)
 
 
-@dataclass(frozen=True)
-class VerifyRun:
+class VerifyRun(Struct, frozen=True):
     """A verify of a whole repository, or of what one snapshot refers to."""
 
     run_id: str

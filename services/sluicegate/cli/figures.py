@@ -1,7 +1,8 @@
 """The figures of a run that a person wants to see while it goes."""
 
 from collections import deque
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sluicegate.cli.client import Standing
 from sluicegate.v1 import data_manager_service_pb2 as pb
@@ -9,8 +10,7 @@ from sluicegate.v1 import data_manager_service_pb2 as pb
 RATE_SECONDS = 15.0
 
 
-@dataclass(frozen=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """A run at an instant. What is not known is None."""
 
     seconds: float
