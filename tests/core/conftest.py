@@ -85,6 +85,9 @@ class Disk:
     def of(self, run_id: str) -> list[Slice]:
         return [slice_ for slice_ in self.slices.values() if slice_.run_id == run_id]
 
+    def turns(self, run_id: str) -> list[int]:
+        return [s.turn for s in self.of(run_id) if s.state is SliceState.QUEUED]
+
     def queued(self, load: LoadSlices) -> events.SlicesLoaded:
         """The part of a queue that is asked for."""
         queued = [s for s in self.of(load.run_id) if s.state is SliceState.QUEUED]
@@ -111,7 +114,7 @@ class Disk:
             tuple(self.sessions.values()),
             tuple((key[0], file) for key, file in self.unread.items() if key[0] in live),
             {run_id: Counter(s.state for s in self.of(run_id)) for run_id in live},
-            {run_id: max(s.turn for s in self.of(run_id)) for run_id in live},
+            {run_id: max(turns) for run_id in live if (turns := self.turns(run_id))},
             self.storages,
         )
 

@@ -25,6 +25,19 @@ TIMES_MS = [0, 100, 6_000, 90_000]
 STORAGES = ["", "nas", "san"]
 index = st.integers(0, 1_000)
 rarely = st.integers(0, 3).map(lambda number: number == 0)
+wishes = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from([RunKind.BACKUP, RunKind.BACKUP, RunKind.RESTORE, RunKind.VERIFY]),
+        "repository": st.sampled_from(["/one", "/one", "/two"]),
+        "storage": st.sampled_from(STORAGES),
+        "streams": st.integers(1, 4),
+        "slices_per_session": st.integers(1, 3),
+        "method": st.sampled_from([Method.CONTINUOUS, *Method]),
+        "order": st.sampled_from(SliceOrder),
+        "weight": st.integers(1, 3),
+        "hedge": st.booleans(),
+    }
+)
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -38,10 +51,16 @@ class AnyOrder(RuleBasedStateMachine):
         self.pending: list[Effect] = []
         self.read: list[events.SlicesLoaded] = []
 
-    @initialize(policy=st.sampled_from(QueuePolicy), window=st.sampled_from([1, 2, 3, 5, 2_000]))
-    def talk_begins(self, policy: QueuePolicy, window: int) -> None:
+    @initialize(
+        policy=st.sampled_from(QueuePolicy),
+        window=st.sampled_from([1, 2, 3, 5, 2_000]),
+        runs=st.lists(st.tuples(st.integers(0, 20), wishes), min_size=1, max_size=3),
+    )
+    def talk_begins(self, policy: QueuePolicy, window: int, runs: list) -> None:
         jitter = random.Random(0).random
         self.talk = self.conversation(policy, window, jitter=jitter, loading=False)
+        for cuts, wish in runs:
+            self.begin(cuts, wish)
 
     def tell(self, event: events.Event) -> None:
         state = self.talk.orchestrator.state
@@ -51,24 +70,27 @@ class AnyOrder(RuleBasedStateMachine):
             most = max(limit, before.get(storage, 0))
             assert state.storage_streams[storage] <= most, "no more streams than a storage takes"
 
-    @precondition(lambda self: len(self.world.cuts) < 4)
-    @rule(
-        kind=st.sampled_from([*RunKind, RunKind.BACKUP]),
-        cuts=st.integers(0, 12),
-        streams=st.integers(1, 4),
-        most=st.integers(1, 3),
-        repository=st.sampled_from(["/one", "/one", "/two"]),
-        storage=st.sampled_from(STORAGES),
-        method=st.sampled_from([*Method, Method.CONTINUOUS]),
-        order=st.sampled_from(SliceOrder),
-        weight=st.integers(1, 3),
-    )
-    def begin(self, kind: RunKind, cuts: int, streams: int, most: int, **fields: object) -> None:
+    @precondition(lambda self: len(self.world.cuts) < 5)
+    @rule(cuts=st.integers(0, 20), wish=wishes)
+    def begin(self, cuts: int, wish: dict[str, object]) -> None:
         run_id = f"r{len(self.world.cuts)}"
         self.world.cuts[run_id] = cuts
-        self.pending += self.talk.begin(
-            run_id, kind, streams=streams, slices_per_session=most, **fields
-        )
+        self.pending += self.talk.begin(run_id, **wish)
+
+    @rule(seed=index, steps=st.integers(1, 40))
+    def go_on(self, seed: int, steps: int) -> None:
+        """For a while all goes well, in some order."""
+        chance = random.Random(seed)
+        for _ in range(steps):
+            if self.pending and chance.random() < 0.6:
+                self.perform(chance.randrange(100), 3, 2**5 - 1, False)
+            elif self.read:
+                self.load(0)
+            elif self.world.workers:
+                took_ms = chance.choice(TIMES_MS)
+                self.work(chance.randrange(100), None, took_ms, chance.random() < 0.8)
+            if not self.pending and chance.random() < 0.2:
+                self.pass_time(chance.choice([0.0, 0.1, 5.0]))
 
     @precondition(lambda self: self.pending)
     @rule(which=index, places=st.integers(0, 5), chosen=index, lost=rarely)
@@ -143,18 +165,19 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(forgotten=st.booleans())
     def restart(self, forgotten: bool) -> None:
-        """What was asked and not answered is either never done, or done unheard."""
+        """What was asked and not answered is either never done, or done unheard. Then the proxy
+        manager is reached anew."""
         for effect in self.pending:
             if not forgotten and isinstance(effect, Initiate | Feed | CancelSession):
                 self.world.answer_to(effect, 0, 1, lost=False)
         self.read = []
         self.pending = self.talk.restart()
+        self.tell(events.ProxiesConnected())
 
     def teardown(self) -> None:
         """The faults stop: everything that is asked is done, and everything lost is noticed."""
         if not hasattr(self, "talk"):
             return
-        self.tell(events.ProxiesConnected())
         self.heal()
         for _ in range(300):
             if not (self.talk.orchestrator.state.lives or self.talk.disk.sessions):
@@ -209,8 +232,8 @@ def test_the_invariants_hold_in_any_order_and_every_run_ends(conversations):
     run_state_machine_as_test(
         AnyOrder,
         settings=settings(
-            max_examples=300,
-            stateful_step_count=60,
+            max_examples=200,
+            stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

@@ -12,7 +12,7 @@ from hypothesis.stateful import (
 )
 
 from data_manager.core import events
-from data_manager.core.model import RunState, SliceState
+from data_manager.core.model import Failure, RunState, SliceState
 from data_manager.core.options import Method, SliceOrder
 from data_manager.core.queues import Key, Queue
 
@@ -27,6 +27,7 @@ class Windowed(RuleBasedStateMachine):
 
     @initialize(window=st.integers(1, 6))
     def begin(self, window: int) -> None:
+        self.window = window
         self.queue = Queue(window)
         self.whole: dict[str, Key] = {}
         self.later: set[str] = set()
@@ -111,7 +112,7 @@ class Windowed(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """All lies in the database, and nothing waits for a time any more."""
-        self.queue = Queue(self.queue._window)
+        self.queue = Queue(self.window)
         self.queue.found(len(self.whole))
         self.later.clear()
         self.asked = self.part = None
@@ -214,3 +215,19 @@ def test_a_cancel_cancels_also_what_is_not_at_hand(conversations):
     talk.ended(crawl.session_id)
     assert talk.tally("b") == {SliceState.CANCELLED: 51}
     assert talk.state("b") is RunState.CANCELLED
+
+
+def test_what_is_put_back_after_a_restart_comes_after_what_is_new_and_longest_first(conversations):
+    """The turns of new slices are below 0 then, also the last of them."""
+    talk = conversations()
+    talk.begin("b", streams=1, order=SliceOrder.LONGEST_FIRST, slices_per_session=1)
+    [crawl] = talk.capacity(1)
+    talk.grant([crawl])
+    talk.cut("b", 3, past_ms=9_000)
+    talk.work(crawl)
+    [session] = talk.capacity(1)
+    talk.grant([session])
+    talk.restart()
+    talk.failed("b:1", Failure.CANCELLED)
+    talk.pass_time(5.0)
+    assert talk.queue("b") == [2, 3, 1]

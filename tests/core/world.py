@@ -81,7 +81,8 @@ class World:
                 granted = frozenset(n for bit, n in enumerate(names) if chosen >> bit & 1)
                 if lost:
                     return events.ReservationUnanswered(names)
-                return events.ReservationAnswered(names, granted)
+                hosts = {name: f"h{chosen % 2}" for name in granted}
+                return events.ReservationAnswered(names, granted, hosts)
             case Initiate():
                 return self._initiate(effect, chosen, lost)
             case Feed(session_id, tasks):

@@ -118,7 +118,8 @@ def _check_wakes(state: State, live: Live) -> None:
     _hold(live.streams.keys() <= state.sessions.keys(), "streams are sessions", live.streams)
     _hold(live.ending <= state.sessions.keys(), "what is to end is there", live.ending)
     stopping = live.run.stopping is not None
-    _hold(stopping or not live.queue.wants_loading(), "more of a queue is on its way", live.queue)
+    loaded = live.queue.ready > 0 or not live.queue.wants_loading()
+    _hold(stopping or loaded, "more of a queue is on its way", live.queue)
     later = {slice_id for _, _, _, slice_id in state.later}
     for name in set(live.queue.ids()).difference(later):
         _hold(not live.queue.is_later(name), "who waits for a time has one", name)

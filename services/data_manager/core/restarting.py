@@ -1,6 +1,6 @@
 """What a restart finds in the database, taken up as if nothing had happened."""
 
-from data_manager.core.effects import Release
+from data_manager.core.effects import CancelSession, Release
 from data_manager.core.events import Restarted
 from data_manager.core.kinds import run_of
 from data_manager.core.live import Live
@@ -57,15 +57,24 @@ def _resume(state: State, sessions: tuple[Session, ...]) -> None:
             put_back_session(state, session)
             state.drop_session(session.session_id, "the data manager was started anew")
             unknown.append(session.session_id)
-        elif live is not None and live.run.stopping is not None:
+        elif live is not None and live.run.stopping is not None and _is_of_it_alone(session):
             _end(state, live, session)
-        elif session.state is SessionState.INITIATING:
+        elif session.state is SessionState.INITIATING and (session.slice_ids or session.hedge):
             initiate(state, session)
+        elif session.state is SessionState.INITIATING:
+            # What it was to hedge is done.
+            state.ask(CancelSession(session.session_id))
     if unknown:
         state.ask(Release(tuple(unknown)))
     for live in state.lives.values():
         if live.run.stopping is not None:
             _stop_again(state, live)
+
+
+def _is_of_it_alone(session: Session) -> bool:
+    """True for a session that works on nothing but the run that it was made for. One that runs and
+    is fed was told to stop, and is drained, if it worked on that when it was stopped."""
+    return not session.fed or session.state is SessionState.INITIATING
 
 
 def _stop_again(state: State, live: Live) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from data_manager.core import hedging
-from data_manager.core.batch import session_sizes
+from data_manager.core.batch import deal, session_sizes
 from data_manager.core.contending import allot
 from data_manager.core.effects import AskCapacity, Initiate, Release, Reserve
 from data_manager.core.events import InitiationRefused, ReservationAnswered, ReservationUnanswered
@@ -12,7 +12,7 @@ from data_manager.core.evolving import evolve
 from data_manager.core.kinds import run_of
 from data_manager.core.live import FIRST_DELAY_SECONDS, Live
 from data_manager.core.model import Failure, Session, SessionState, Slice, SliceState, Task
-from data_manager.core.options import Method
+from data_manager.core.options import Method, SliceOrder
 from data_manager.core.predictions import smoothed
 from data_manager.core.slices import begin_running, put_back_session
 from data_manager.core.state import State
@@ -27,6 +27,7 @@ def begin_round(state: State) -> None:
     wanting = any(_wants(state, live) or _hedged(state, live) for live in state.lives.values())
     if wanting and not state.asking:
         state.asking = True
+        state.ask_capacity_time = state.now
         state.ask(AskCapacity())
 
 
@@ -41,8 +42,8 @@ def wake_times(state: State) -> Iterator[float]:
 def capacity_reported(state: State, places: int, closed: tuple[str, ...]) -> None:
     """Composes sessions, at most as many as there are places, and reserves all in one request."""
     state.asking, state.reachable, state.closed = False, True, closed
-    # Those asked for at this moment may not be in the answer yet.
-    asked_for = sum(live.reserving for live in state.lives.values())
+    # What was reserved since the capacity was asked for is not in the answer yet.
+    asked_for = sum(time >= state.ask_capacity_time for time in state.reserve_times.values())
     wanting = [live for live in state.lives.values() if _wants(state, live)]
     places = max(0, min(places - asked_for, RESERVED_AT_ONCE))
     allotted = allot(state, wanting, places)
@@ -112,16 +113,21 @@ def initiate(state: State, session: Session) -> None:
 
 
 def initiated(state: State, session_id: str) -> None:
-    """The session runs, unless it is over already."""
-    state.unanswered.discard(session_id)
+    """The session runs, unless it is over already.
+
+    What else is not known of it stays so: this may answer a call to an earlier proxy manager.
+    """
     session = state.sessions.get(session_id)
     if session is not None and session.state is SessionState.INITIATING:
         begin_running(state, session)
 
 
 def lapsed(state: State, session_id: str) -> None:
-    """The session will not run; its slices go back."""
+    """The session will not run; its slices go back. One that was to run already, by an earlier
+    proxy manager, may have a host that is not back yet: it is made sure of again."""
     session = state.sessions.get(session_id)
+    if session is not None and session.state is SessionState.RUNNING:
+        state.unanswered.add(session_id)
     if session is not None and session.state is SessionState.INITIATING:
         put_back_session(state, session)
         state.drop_session(session_id, "its reservation lapsed")
@@ -161,8 +167,7 @@ def _compose(state: State, live: Live, count: int) -> Iterator[Session]:
     """Sessions with the slices from the front of a queue; none without a slice."""
     state.note_given(live)
     method = state.method(live)
-    for size in _sizes(live, method, count):
-        slice_ids = live.queue.take(size, lambda name: weight(live, name), SESSION_BYTES)
+    for slice_ids in _hands(live, method, count):
         session = _new_session(state, live, slice_ids, method)
         for slice_id in slice_ids:
             place(state, live, slice_id, session.session_id, SliceState.RESERVED)
@@ -213,12 +218,19 @@ def place(state: State, live: Live, slice_id: str, session_id: str, as_: SliceSt
     state.save_slice(live, evolve(slice_, state=as_, attempt=attempt, session_id=session_id))
 
 
-def _sizes(live: Live, method: Method, count: int) -> list[int]:
-    """How many slices each session begins with. One that is fed gets more once it runs."""
-    if method is not Method.BATCH:
-        return [1] * count
-    most = live.run.request.options.slices_per_session
-    return session_sizes(live.queue.ready, count, most, len(live.streams))
+def _hands(live: Live, method: Method, count: int) -> list[tuple[str, ...]]:
+    """The slices that each session begins with. One that is fed gets more once it runs.
+
+    The longest first are dealt out like cards: else one session would have all that are long.
+    """
+    options = live.run.request.options
+    sizes = [1] * count
+    if method is Method.BATCH:
+        most = options.slices_per_session
+        sizes = session_sizes(live.queue.ready, count, most, len(live.streams))
+    if options.order is SliceOrder.LONGEST_FIRST:
+        return deal(live, sizes)
+    return [live.queue.take(size, lambda s: weight(live, s), SESSION_BYTES) for size in sizes]
 
 
 def _begin_session(state: State, session: Session) -> None:

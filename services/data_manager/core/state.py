@@ -52,6 +52,7 @@ class State:
     storage_streams: Counter[str] = field(default_factory=Counter)
     storage_given: dict[str, float] = field(default_factory=dict)
     asking: bool = False
+    ask_capacity_time: float = 0.0
     closed: tuple[str, ...] = ()
     reachable: bool = True
     unanswered: set[str] = field(default_factory=set)

@@ -6,6 +6,8 @@ from data_manager.core.live import Live
 # What a session is given travels in one message of at most 1 MiB.
 SESSION_BYTES = 800 << 10
 SLICE_BYTES = 600
+# A slice with the longest paths.
+SLICE_BYTES_MOST = SLICE_BYTES + 6 * 4096
 
 
 def weight(live: Live, slice_id: str) -> int:

@@ -67,7 +67,7 @@ def gone(state: State, session_id: str, message: str) -> None:
         state.answer(session_id, Declined(Reason.START_FAILED, message))
     if session := state.sessions.get(session_id):
         judgement.withdraw(state, session)
-        if session.initiated and not session.ended:
+        if (session.initiated or state.is_named(session)) and not session.ended:
             state.end_as_lost(session, message)
         state.forget_if_done(session)
 

@@ -191,6 +191,11 @@ class State:
         lost = Outcome(session.session_id, LAST_NUMBER, SessionLost(message), ends_session=True)
         self.keep(session, lost)
 
+    def is_named(self, session: Session) -> bool:
+        """Whether its data manager believed it to run when it opened its stream: initiated by an
+        earlier proxy manager, whose order never reached its host."""
+        return session.session_id in self.named.get(session.data_manager_id, ())
+
     def forget_if_done(self, session: Session) -> None:
         """Forgets a session of which nothing is left anywhere.
 
@@ -198,7 +203,7 @@ class State:
         """
         if session.done or self.ledger.get(session.session_id) is not None:
             return
-        if not session.initiated:
+        if not session.initiated and not session.ended:
             self._forget(session)
         elif session.ended and session.acknowledged >= session.seen:
             session.done, session.work, session.foods = True, None, []
