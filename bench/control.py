@@ -116,7 +116,11 @@ async def back_up(address: str, slices: int, milliseconds: float) -> float:
                     backup_id=f"b{number}",
                     asset_id=asset.asset_id,
                     repository=slice_pb2.Repository(location="/nowhere"),
-                    options=pb.BackupOptions(method=pb.METHOD_CONTINUOUS, streams=HOSTS * SESSIONS),
+                    options=pb.BackupOptions(
+                        method=pb.METHOD_CONTINUOUS,
+                        streams=HOSTS * SESSIONS,
+                        slices_per_session=SLICES_A_SESSION,
+                    ),
                 )
             )
         for number, size in enumerate(sizes):

@@ -9,9 +9,9 @@ from sluicegate.rpc.mailbox import Mailbox
 from sluicegate.v1 import session_service_pb2 as session_pb
 
 COMMANDS_MAX = 10_000
-# A session of many small slices is told five times a second how far they are committed, not after
-# each: to tell it costs as much as to hear of a slice.
-ACKNOWLEDGE_SECONDS = 0.2
+# A session of many small slices is told once a second how far they are committed, not after each:
+# to tell it costs as much as to hear of ten slices. It would say them again after five.
+ACKNOWLEDGE_SECONDS = 1.0
 
 
 class Container(Protocol):

@@ -9,7 +9,6 @@ from data_manager.core.effects import Drain, Feed
 from data_manager.core.evolving import evolve
 from data_manager.core.giving_way import promised, wants_more
 from data_manager.core.hedging import note_begun
-from data_manager.core.kinds import run_of
 from data_manager.core.live import Live
 from data_manager.core.model import Session, SessionState, SliceState, Task
 from data_manager.core.options import Method
@@ -87,28 +86,35 @@ def _feed_all(
     fed: dict[str, list[Task]],
 ) -> None:
     waiting = deque(sessions)
+    ahead = {name: _seconds_ahead(state, state.sessions[name]) for name in sessions}
     while waiting and turns:
         session_id = waiting.popleft()
         session = state.sessions[session_id]
-        if _satisfied(state, session):
+        if _satisfied(state, session, ahead[session_id]):
             del state.hungry[session_id]
             state.filled[session_id] = len(session.slice_ids)
         elif task := _feed_one(state, session_id, turns, others):
+            ahead[session_id] += state.live_of(task.slice.slice_id).seconds(task.slice)
             fed.setdefault(session_id, []).append(task)
             waiting.append(session_id)
 
 
-def _satisfied(state: State, session: Session) -> bool:
+def _seconds_ahead(state: State, session: Session) -> float:
+    """How long what a session holds will take."""
+    seconds = 0.0
+    for slice_id in session.slice_ids:
+        live = state.live_of(slice_id)
+        seconds += live.seconds(live.slices[slice_id])
+    return seconds
+
+
+def _satisfied(state: State, session: Session, seconds: float) -> bool:
     """True for one that has enough before it, or as much as it may have."""
     if not session.slice_ids:
         return False
-    live = state.lives[run_of(session.slice_ids[-1])]
+    live = state.live_of(session.slice_ids[-1])
     if len(session.slice_ids) >= live.run.request.options.slices_per_session:
         return True
-    seconds = 0.0
-    for slice_id in session.slice_ids:
-        live = state.lives[run_of(slice_id)]
-        seconds += live.seconds(live.slices[slice_id])
     return enough_ahead(len(session.slice_ids), seconds)
 
 
