@@ -77,18 +77,20 @@ class AnyOrder(RuleBasedStateMachine):
         self.world.cuts[run_id] = cuts
         self.pending += self.talk.begin(run_id, **wish)
 
-    @rule(seed=index, steps=st.integers(1, 40))
-    def go_on(self, seed: int, steps: int) -> None:
-        """For a while all goes well, in some order."""
+    @rule(seed=index, steps=st.integers(1, 60), faults=st.sampled_from([0.0, 0.0, 0.05, 0.2]))
+    def go_on(self, seed: int, steps: int, faults: float) -> None:
+        """For a while all goes well, in some order; or nearly all."""
         chance = random.Random(seed)
         for _ in range(steps):
+            faulty = chance.random() < faults
             if self.pending and chance.random() < 0.6:
-                self.perform(chance.randrange(100), 3, 2**5 - 1, False)
+                self.perform(chance.randrange(100), 3, 2**5 - 1, faulty)
             elif self.read:
                 self.load(0)
             elif self.world.workers:
-                took_ms = chance.choice(TIMES_MS)
-                self.work(chance.randrange(100), None, took_ms, chance.random() < 0.8)
+                failure = Failure.TRANSIENT if faulty else None
+                took_ms, heard = chance.choice(TIMES_MS), chance.random() < 0.8
+                self.work(chance.randrange(100), failure, took_ms, heard)
             if not self.pending and chance.random() < 0.2:
                 self.pass_time(chance.choice([0.0, 0.1, 5.0]))
 

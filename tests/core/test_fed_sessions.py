@@ -7,6 +7,7 @@ import pytest
 
 from core.fed import FED, crawl, drained, fed, holds, run
 from data_manager.core import events
+from data_manager.core.effects import CancelSession
 from data_manager.core.feeding import LINGER_SECONDS
 from data_manager.core.model import Failure, RunState, SliceState
 from data_manager.core.options import Method
@@ -139,3 +140,27 @@ def test_r11_a_restart_goes_on_with_the_sessions_that_are_fed(talk, crawled):
     talk.restart()
     assert fed(talk.done("b:1")) == [("b", 3)]
     assert [holds(talk, session) for session in sessions] == [["b:3"], ["b:2"]]
+
+
+def test_one_that_begins_after_it_was_told_to_stop_is_given_nothing(talk):
+    talk.begin("a", streams=1, **FED)
+    [session] = talk.capacity(1)
+    talk.grant([session])
+    talk.tell(events.CancelAsked("a"))
+    talk.begin("b", streams=1, **FED)
+    assert fed(talk.tell(events.Initiated(session.session_id))) == []
+
+
+def test_a_restart_stops_no_session_that_had_nothing_of_a_stopped_run(talk, crawled):
+    """Not even one that was made for it, and serves another since."""
+    crawled("a", 2, seconds=60.0, streams=1)
+    (session,), _ = run(talk, 1)
+    asked = talk.begin("b", streams=1, **FED)
+    talk.now += 1.0
+    asked += talk.done("a:1") + talk.done("a:2")
+    assert fed(asked)[-1] == ("b", 0)
+    talk.tell(events.CancelAsked("a"))
+    asked = talk.restart()
+    assert CancelSession(session.session_id) not in asked
+    talk.cut("b", 3)
+    assert fed(talk.done("b:0"))[0] == ("b", 1)

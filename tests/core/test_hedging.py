@@ -145,3 +145,13 @@ def test_a_cancelled_backup_stops_both(slow):
 def test_a_session_that_nobody_knows_and_that_still_works_is_stopped(talk):
     asked = talk.tell(events.SliceEnded("dm.x.1", "x:1", 1))
     assert asked == [CancelSession("dm.x.1")]
+
+
+def test_a_restart_does_not_initiate_a_hedge_that_has_nothing_left_to_do(slow):
+    session, _ = hedge(slow)
+    slow.done("a:5", took_ms=1_500)
+    asked = slow.restart()
+    assert CancelSession(session.session_id) in asked
+    assert session.session_id not in [
+        effect.session.session_id for effect in asked if isinstance(effect, Initiate)
+    ]

@@ -220,14 +220,13 @@ def test_a_cancel_cancels_also_what_is_not_at_hand(conversations):
 def test_what_is_put_back_after_a_restart_comes_after_what_is_new_and_longest_first(conversations):
     """The turns of new slices are below 0 then, also the last of them."""
     talk = conversations()
-    talk.begin("b", streams=1, order=SliceOrder.LONGEST_FIRST, slices_per_session=1)
+    talk.begin("b", streams=2, order=SliceOrder.LONGEST_FIRST, slices_per_session=1)
     [crawl] = talk.capacity(1)
     talk.grant([crawl])
-    talk.cut("b", 3, past_ms=9_000)
-    talk.work(crawl)
-    [session] = talk.capacity(1)
-    talk.grant([session])
+    talk.cut("b", 3, end=False, past_ms=9_000)
+    talk.grant(talk.capacity(1))
     talk.restart()
     talk.failed("b:1", Failure.CANCELLED)
     talk.pass_time(5.0)
-    assert talk.queue("b") == [2, 3, 1]
+    talk.cut("b", 1, past_ms=100)
+    assert talk.queue("b") == [2, 3, 4, 1]
