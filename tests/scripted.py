@@ -72,6 +72,7 @@ class ScriptedHost:
         self.fed: list[session_pb2.SessionFood] = []
         self.drained: list[str] = []
         self.attached = asyncio.Event()
+        self._speaking = asyncio.Lock()
 
     @property
     def slices(self) -> list[slice_pb2.Slice]:
@@ -87,13 +88,17 @@ class ScriptedHost:
             async with beside(self._beat(call)):
                 while isinstance(command := await call.read(), pb.AttachResponse):
                     for event in self._obey(command):
-                        await call.write(event)
+                        await self._say(call, event)
 
     async def _beat(self, call) -> None:
         while True:
-            load = pb.HostLoad(cpu=0.1, memory=0.1)
-            await call.write(pb.AttachRequest(load=load))
+            await self._say(call, pb.AttachRequest(load=pb.HostLoad(cpu=0.1, memory=0.1)))
             await asyncio.sleep(0.1)
+
+    async def _say(self, call, event: pb.AttachRequest) -> None:
+        # One call takes one message at a time.
+        async with self._speaking:
+            await call.write(event)
 
     def _obey(self, command: pb.AttachResponse) -> list[pb.AttachRequest]:
         match command.WhichOneof("command"):
