@@ -29,6 +29,8 @@ def turns_of(state: State, lives: Iterable[Live], promised: Mapping[str, int] = 
 
 def allot(state: State, wanting: Iterable[Live], places: int) -> dict[str, int]:
     """How many sessions each run gets, at most as many as there are places."""
+    if places <= 0:
+        return {}
     lives = {live.run.run_id: live for live in wanting}
     room = {run_id: wanted(live) for run_id, live in lives.items()}
     storage_room = {live.run.request.storage: state.storage_room(live) for live in lives.values()}
@@ -59,14 +61,17 @@ def _begins_with(state: State, live: Live) -> int:
 
 
 def _contender(live: Live, promised: int) -> Contender:
-    options = live.run.request.options
-    return Contender(
-        live.run.run_id,
-        live.run.request.storage,
-        len(live.streams) + promised,
-        options.weight,
-        options.priority,
-        len(live.queue),
-        live.waiting_since,
-        live.begun,
-    )
+    """The contender of a run, as it is now: there may be a thousand at each step, and only one
+    order among them at a time."""
+    contender = live.contender
+    if contender is None:
+        request = live.run.request
+        weight, priority = request.options.weight, request.options.priority
+        contender = Contender(
+            live.run.run_id, request.storage, 0, weight, priority, 0, 0.0, live.begun
+        )
+        live.contender = contender
+    contender.streams = len(live.streams) + promised
+    contender.remaining = len(live.queue)
+    contender.since = live.waiting_since
+    return contender

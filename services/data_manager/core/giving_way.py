@@ -25,5 +25,7 @@ def wants_more(state: State, live: Live, places: int) -> bool:
 
 
 def _starves(state: State, live: Live, repository: str) -> bool:
+    if not live.starved or live.reserving:
+        return False
     served = live.run.request.repository == repository and state.method(live) is Method.CONTINUOUS
-    return live.starved and not served and not live.reserving and wants_more(state, live, 0)
+    return not served and wants_more(state, live, 0)

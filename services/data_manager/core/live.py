@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from data_manager.core.kinds import BODIES, CLOSING_NUMBER, OPENING_NUMBER, slice_id
 from data_manager.core.model import Counts, Run, Slice, SliceState, UnreadFile
 from data_manager.core.queues import Queue
+from data_manager.core.turns import Contender
 
 FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 5.0
@@ -46,6 +47,7 @@ class Live:
     times: list[int] = field(default_factory=list)
     slice_seconds: float | None = None
     pace: float | None = None
+    contender: Contender | None = None
 
     @property
     def opening(self) -> Slice | None:

@@ -15,7 +15,7 @@ PRIORITY_AGE_SECONDS = 600.0
 Rank = tuple[float, float]
 
 
-@dataclass
+@dataclass(slots=True)
 class Contender:
     """A run whose queue is populated, as the policies see it.
 
