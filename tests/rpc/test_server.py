@@ -5,6 +5,7 @@ import socket
 import stat
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
@@ -171,18 +172,23 @@ class _silent_peer:
     SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 
     async def __aenter__(self) -> str:
+        self._writers: list[asyncio.StreamWriter] = []
         self._server = await asyncio.start_server(self._greet, "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()
         return f"{host}:{port}"
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
         writer.write(self.SETTINGS)
         while await reader.read(65536):
             pass
-        writer.close()
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        for writer in self._writers:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
         await self._server.wait_closed()
 
 

@@ -55,7 +55,9 @@ class Host:
         return sum(not session.gone for session in self.sessions.values())
 
     def start(self) -> None:
-        """Begins with nothing, and dials."""
+        """Begins with nothing, and dials; one that was removed for good does not."""
+        if self.removed:
+            return
         self.program.start()
         self.sessions = {}
         self.dial()
