@@ -7,6 +7,7 @@ from typing import Any
 from data_manager.core.model import (
     Counts,
     Failure,
+    Overwrite,
     Position,
     Request,
     Run,
@@ -36,6 +37,10 @@ def run_row(run: Run) -> dict[str, object]:
         "target": request.target,
         "include": request.include,
         "storage": request.storage,
+        "excludes": request.excludes,
+        "read_policy": request.read_policy,
+        "overwrite": request.overwrite,
+        "dry_run": request.dry_run,
         **_options_row(request.options),
         "start_time_ns": run.start_time_ns,
         "end_time_ns": run.end_time_ns,
@@ -137,6 +142,10 @@ def _request_of_row(row: Row) -> Request:
         include=row["include"],
         storage=row["storage"],
         options=_options_of_row(row),
+        excludes=row["excludes"],
+        read_policy=row["read_policy"],
+        overwrite=Overwrite(row["overwrite"]),
+        dry_run=bool(row["dry_run"]),
     )
 
 

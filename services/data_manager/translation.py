@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 
 from data_manager.core.explaining import Explanation
 from data_manager.core.model import (
+    Overwrite,
     Request,
     RunKind,
     RunState,
@@ -16,7 +17,9 @@ from data_manager.core.model import (
     UnreadFile,
 )
 from data_manager.core.options import Method, Options, SliceOrder
+from data_manager.passed_over import encoded
 from data_manager.store import Asset
+from data_manager.work import excludes_message, read_policy_message
 from sluicegate.rpc.refusals import InvalidMessage
 from sluicegate.v1 import data_manager_service_pb2 as pb
 from sluicegate.v1 import outcome_pb2, slice_pb2
@@ -60,6 +63,8 @@ def backup_request(message: pb.CreateBackupRequest, asset: Asset) -> Request:
         source=asset.path,
         storage=asset.storage,
         options=options_of(message.options),
+        excludes=encoded(message.options.excludes),
+        read_policy=message.options.read_policy.SerializeToString(),
     )
 
 
@@ -72,6 +77,8 @@ def restore_request(message: pb.CreateRestoreRequest) -> Request:
         target=message.plan.target,
         include=message.plan.include,
         options=replace(SERVED, streams=message.streams or SERVED.streams),
+        overwrite=_overwrite(message.plan.overwrite),
+        dry_run=message.plan.dry_run,
     )
 
 
@@ -93,6 +100,8 @@ def backup_message(standing: Standing) -> pb.Backup:
         options=pb.BackupOptions(
             method=pb.Method.Value(f"METHOD_{options.method.name}"),
             order=pb.SliceOrder.Value(f"SLICE_ORDER_{options.order.name}"),
+            excludes=excludes_message(run.request),
+            read_policy=read_policy_message(run.request),
             **numbers,
         ),
         status=status_message(standing),
@@ -188,6 +197,12 @@ def _order(order: pb.SliceOrder.ValueType) -> SliceOrder:
     if order == pb.SLICE_ORDER_UNSPECIFIED:
         return SliceOrder.IN_ORDER
     return SliceOrder(pb.SliceOrder.Name(order).removeprefix("SLICE_ORDER_").lower())
+
+
+def _overwrite(overwrite: slice_pb2.Overwrite.ValueType) -> Overwrite:
+    if overwrite == slice_pb2.OVERWRITE_UNSPECIFIED:
+        return Overwrite.ALWAYS
+    return Overwrite(slice_pb2.Overwrite.Name(overwrite).removeprefix("OVERWRITE_").lower())
 
 
 def _state(state: RunState) -> pb.RunState.ValueType:

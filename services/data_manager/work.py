@@ -9,6 +9,7 @@ from data_manager.core.model import (
     Cut,
     Failure,
     Position,
+    Request,
     Run,
     Session,
     Slice,
@@ -43,11 +44,7 @@ def slice_message(assignment: Assignment) -> slice_pb2.Slice:
         case SliceKind.COPY:
             message.copy.CopyFrom(_copy(run, slice_))
         case SliceKind.CRAWL:
-            message.crawl.CopyFrom(
-                slice_pb2.CrawlWork(
-                    source=run.request.source, start=_start(run), cutting=_cutting(run)
-                )
-            )
+            message.crawl.CopyFrom(_crawl(run))
         case SliceKind.SEAL:
             message.seal.CopyFrom(_seal(run, assignment.records))
         case SliceKind.RESTORE_CRAWL:
@@ -75,6 +72,15 @@ def slice_message(assignment: Assignment) -> slice_pb2.Slice:
     return message
 
 
+def _crawl(run: Run) -> slice_pb2.CrawlWork:
+    return slice_pb2.CrawlWork(
+        source=run.request.source,
+        start=_start(run),
+        cutting=_cutting(run),
+        excludes=excludes_message(run.request),
+    )
+
+
 def _copy(run: Run, slice_: Slice) -> slice_pb2.CopyWork:
     return slice_pb2.CopyWork(
         source=run.request.source,
@@ -82,7 +88,19 @@ def _copy(run: Run, slice_: Slice) -> slice_pb2.CopyWork:
         range_bytes=run.request.options.range_bytes,
         asset_path=run.request.source,
         parent_snapshot_id=(run.snapshot_id or b"").hex(),
+        excludes=excludes_message(run.request),
+        read_policy=read_policy_message(run.request),
     )
+
+
+def excludes_message(request: Request) -> slice_pb2.Excludes | None:
+    """What a backup passes over; None for nothing."""
+    return slice_pb2.Excludes.FromString(request.excludes) if request.excludes else None
+
+
+def read_policy_message(request: Request) -> slice_pb2.ReadPolicy | None:
+    """What follows in a backup when something cannot be read; None for the default."""
+    return slice_pb2.ReadPolicy.FromString(request.read_policy) if request.read_policy else None
 
 
 def _seal(run: Run, records: Sequence[Slice]) -> slice_pb2.SealWork:
@@ -110,6 +128,8 @@ def _plan(run: Run) -> slice_pb2.RestorePlan:
         snapshot=run.snapshot_id.hex() if run.snapshot_id else run.request.snapshot,
         target=run.request.target,
         include=run.request.include,
+        overwrite=slice_pb2.Overwrite.Value(f"OVERWRITE_{run.request.overwrite.name}"),
+        dry_run=run.request.dry_run,
     )
 
 

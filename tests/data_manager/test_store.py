@@ -20,6 +20,7 @@ from data_manager.core.effects import (
 from data_manager.core.model import (
     Counts,
     Failure,
+    Overwrite,
     Position,
     Request,
     Run,
@@ -41,6 +42,7 @@ from data_manager.store import Asset, Connection, DatabaseUnusable, opened
 REQUEST = Request(
     RunKind.RESTORE, "/r", "a", b"/\xff", "latest", b"/to\xfe", b"/in", "nas",
     Options(1, 2, 3, 4, 5, Method.CONTINUOUS, SliceOrder.LONGEST_FIRST, 6, -7),
+    b"\xff excludes", b"\xfe policy", Overwrite.IF_NEWER, True,
 )  # fmt: skip
 RUN = Run(
     "b", REQUEST, 10, "00-trace", RunState.RUNNING, RunState.FAILED, "why", Failure.NOT_FOUND,
@@ -151,7 +153,7 @@ async def test_what_is_no_database_is_said_in_one_line(tmp_path: Path):
             pass
 
 
-@pytest.mark.parametrize("version", [1, 3, 99])
+@pytest.mark.parametrize("version", [1, 2, 99])
 async def test_a_database_of_another_version_is_refused(tmp_path: Path, version: int):
     """Before anything is asked of its tables, which may look otherwise."""
     async with opened(tmp_path / "db") as store:
@@ -162,7 +164,7 @@ async def test_a_database_of_another_version_is_refused(tmp_path: Path, version:
         connection.execute("DROP TABLE slices")
         connection.execute("CREATE TABLE slices (slice_id TEXT PRIMARY KEY)")
     connection.close()
-    with pytest.raises(DatabaseUnusable, match=f"of version {version}, this program knows 2"):
+    with pytest.raises(DatabaseUnusable, match=f"of version {version}, this program knows 3"):
         async with opened(tmp_path / "db"):
             raise AssertionError("never reached")
 

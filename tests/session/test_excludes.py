@@ -9,8 +9,8 @@ import pytest
 from backing import back_up
 from commands import restic
 from container_agent.repository.repository import Repository
-from container_agent.storage.patterns import PatternInvalid, Patterns
 from meanwhile import restored
+from sluicegate.patterns import PatternInvalid, Patterns
 from sluicegate.v1 import slice_pb2
 
 CACHE = b"Signature: 8a477f597d28d172789f06886806bc55\n"

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from container_agent.session.tally import Tally
 from container_agent.storage.excludes import CACHE_TAG, Excludes, Tag
-from container_agent.storage.patterns import Patterns
 from container_agent.storage.walk import Components, Event, Place, Walk
+from sluicegate.patterns import Patterns, tag_of
 from sluicegate.rpc.text import printable
 from sluicegate.v1 import outcome_pb2, slice_pb2
 
@@ -88,9 +88,7 @@ def excludes_of(told: bytes, source: bytes) -> Excludes:
     """Excludes as they came over the wire, encoded, for a walk of a source."""
     message = slice_pb2.Excludes.FromString(told)
     patterns = [Patterns(message.patterns), Patterns(message.insensitive_patterns, True)]
-    tags = [
-        Tag(name, header) for name, _, header in (t.partition(b":") for t in message.if_present)
-    ]
+    tags = [Tag(*tag_of(told)) for told in message.if_present]
     if message.caches:
         tags.append(Tag(*CACHE_TAG))
     return Excludes(

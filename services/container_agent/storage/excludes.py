@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from container_agent.storage.patterns import Patterns
 from container_agent.storage.read import open_file
+from sluicegate.patterns import Patterns
 
 Components = tuple[bytes, ...]
 # A directory's entries in byte order, each with its kind as the walk has it.

@@ -1,7 +1,7 @@
 """The sizes of sessions by the method of figures 4.1 to 4.3."""
 
 from data_manager.core.live import Live
-from data_manager.core.weights import SESSION_BYTES, SLICE_BYTES_MOST, weight
+from data_manager.core.weights import SESSION_BYTES, weight, weight_most
 
 
 def session_sizes(slices: int, sessions: int, slices_per_session: int, running: int) -> list[int]:
@@ -19,9 +19,10 @@ def deal(live: Live, sizes: list[int]) -> list[tuple[str, ...]]:
     """Slices from the front of a queue for sessions of these sizes, one to each in its turn."""
     hands: list[list[str]] = [[] for _ in sizes]
     weights = [0] * len(sizes)
+    room = SESSION_BYTES - weight_most(live)
     for turn in range(max(sizes, default=0)):
         for number, size in enumerate(sizes):
-            if turn < size and weights[number] <= SESSION_BYTES - SLICE_BYTES_MOST:
+            if turn < size and weights[number] <= room:
                 for slice_id in live.queue.take(1, lambda _: 0, 0):
                     weights[number] += weight(live, slice_id)
                     hands[number].append(slice_id)

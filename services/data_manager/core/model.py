@@ -85,6 +85,15 @@ class Failure(StrEnum):
     INTERNAL = "internal"
 
 
+class Overwrite(StrEnum):
+    """What of a restore's target gives way to what is restored."""
+
+    ALWAYS = "always"
+    IF_CHANGED = "if_changed"
+    IF_NEWER = "if_newer"
+    NEVER = "never"
+
+
 class UnreadReason(StrEnum):
     """Why one file is not, or not wholly, in a backup."""
 
@@ -163,6 +172,8 @@ class Request:
 
     `source` is the asset of a backup and `storage` the primary storage that it lies on, `snapshot`
     what a restore or verify names, `target` and `include` where a restore goes and what of it.
+    `excludes` and `read_policy` of a backup are for its sessions alone: messages, encoded.
+    A restore with `dry_run` writes nothing.
     """
 
     kind: RunKind
@@ -174,6 +185,10 @@ class Request:
     include: bytes = b""
     storage: str = ""
     options: Options = field(default_factory=Options)
+    excludes: bytes = b""
+    read_policy: bytes = b""
+    overwrite: Overwrite = Overwrite.ALWAYS
+    dry_run: bool = False
 
 
 @dataclass(frozen=True)

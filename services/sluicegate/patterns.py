@@ -1,4 +1,7 @@
-"""Patterns of paths as restic has them, as regular expressions over bytes."""
+"""Patterns of paths as restic has them, as regular expressions over bytes.
+
+They stand here because whoever asks, whoever takes the request and whoever walks must agree.
+"""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,6 +9,8 @@ from collections.abc import Iterable, Sequence
 # A set of characters: a closing bracket may be its first.
 CHARACTERS = re.compile(rb"\[(\^?)((?:\\.|[^\]\\])+)\]", re.DOTALL)
 ANY_DIRECTORIES = b"(?:/[^/]+)*"
+# All excludes of a backup together, encoded: they travel with each of its slices.
+EXCLUDES_BYTES_MAX = 128 << 10
 
 
 class PatternInvalid(ValueError):
@@ -26,12 +31,12 @@ class Patterns:
         absolute = wanted.startswith(b"/")
         parts = [part for part in wanted.split(b"/") if part not in (b"", b".")]
         if not parts:
-            raise PatternInvalid(f"{pattern!r} names nothing")
+            raise PatternInvalid(f"{shown(pattern)} names nothing")
         expression = b"".join(map(component_expression, parts)) + b"(?:/|\\Z)"
         try:
             return takes_back, absolute, re.compile(expression, re.DOTALL)
         except re.error as error:
-            raise PatternInvalid(f"{pattern!r}: {error}") from error
+            raise PatternInvalid(f"{shown(pattern)}: {error}") from error
 
     def _cased(self, path: bytes) -> bytes:
         if not self._insensitive:
@@ -67,7 +72,7 @@ def component_expression(part: bytes) -> bytes:
         elif character == b"[":
             among = CHARACTERS.match(part, at - 1)
             if among is None:
-                raise PatternInvalid(f"{part!r} has a bracket that is not closed")
+                raise PatternInvalid(f"{shown(part)} has a bracket that is not closed")
             found.append(b"(?!/)" + set_expression(among))
             at = among.end()
         else:
@@ -83,3 +88,17 @@ def set_expression(among: re.Match[bytes]) -> bytes:
     inside: Sequence[bytes] = re.findall(rb"\\.|[^\\]", among[2], re.DOTALL)
     safe = (b"\\" + c if c in (b"[", b"&", b"~", b"|", b"^") else c for c in inside)
     return b"[%b%b]" % (among[1], b"".join(safe))
+
+
+def tag_of(told: bytes) -> tuple[bytes, bytes]:
+    """The file whose presence excludes its directory, and what it must begin with, out of
+    `name` or `name:header`."""
+    name, _, header = told.partition(b":")
+    if not name or b"/" in name:
+        raise PatternInvalid(f"{shown(told)} is no name of a file")
+    return name, header
+
+
+def shown(text: bytes) -> str:
+    """Quoted, with escapes for what a terminal would obey and for what is no text."""
+    return repr(text.decode("utf-8", "surrogateescape"))
