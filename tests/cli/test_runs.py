@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -87,6 +88,26 @@ async def test_a_backup_is_asked_for_by_the_method_and_order_of_the_options(data
     )
 
 
+async def test_a_backup_is_asked_to_pass_over_what_the_options_say(data_manager, tmp_path: Path):
+    data_manager.runs.will_show(DONE)
+    (tmp_path / "more").write_text("# none of these\n\n  d.*\n$HOME/e\n")
+    options = ["-e", "*.tmp", "--exclude", "!b\udcff", "--iexclude", "C", "-x", "--exclude-caches"]
+    options += ["--exclude-file", tmp_path / "more", "--exclude-if-present", "f:g"]
+    options += ["--exclude-larger-than", "1.5G", "--exclude", ""]
+    code, _, said = await run(*backup(data_manager, *options))
+    assert (code, said) == (0, "")
+    _, request = data_manager.runs.asked
+    home = os.fsencode(os.environ["HOME"])
+    assert request.options.excludes == slice_pb2.Excludes(
+        patterns=[b"*.tmp", b"!b\xff", b"d.*", home + b"/e"],
+        insensitive_patterns=[b"C"],
+        if_present=[b"f:g"],
+        caches=True,
+        one_file_system=True,
+        larger_than_bytes=3 << 29,
+    )
+
+
 @pytest.mark.parametrize(
     ("include", "sent"), [("//a//b/", b"/a/b"), ("a/b", b"a/b"), ("a/../b\udcff", b"b\xff")]
 )
@@ -98,7 +119,28 @@ async def test_a_restore_is_asked_for_as_the_options_say(data_manager, include: 
     )  # fmt: skip
     assert (code, said) == (0, "")
     [request] = data_manager.runs.asked
-    assert request.plan == slice_pb2.RestorePlan(snapshot="latest", target=b"/there", include=sent)
+    assert request.plan == slice_pb2.RestorePlan(
+        snapshot="latest", target=b"/there", include=sent, overwrite=slice_pb2.OVERWRITE_ALWAYS
+    )
+
+
+async def test_a_dry_run_of_a_restore_says_what_it_would_write(data_manager):
+    counts = outcome_pb2.Counts(files=3, others=1, seen_bytes=5 << 20, unchanged_files=7)
+    done = pb.RunStatus(state=pb.RUN_STATE_SUCCEEDED, counts=counts)
+    words = ["restore", "latest", "--repo", "/r", "--to", "/to", "--server", data_manager.address]
+    words += ["--overwrite", "if-newer", "--dry-run"]
+    data_manager.runs.will_show(done)
+    code, out, said = await run(*words)
+    assert (code, said) == (0, "")
+    assert "nothing was written" in out
+    assert "would write 3 files, 0 directories, 1 others, 5.0 MiB" in out
+    assert "would keep 7 files" in out
+    [request] = data_manager.runs.asked
+    assert request.plan.overwrite == slice_pb2.OVERWRITE_IF_NEWER
+    assert request.plan.dry_run
+    data_manager.runs.will_show(done)
+    _, out, _ = await run(*words, "--json")
+    assert json.loads(out.splitlines()[-1])["dry_run"]
 
 
 async def test_a_verify_is_asked_for(data_manager):

@@ -61,6 +61,11 @@ def test_a_restores_summary_names_what_is_missing():
     assert "not restored 1,002 files" in restore_lines(standing())
 
 
+def test_a_restore_says_how_many_files_were_there_already():
+    line = "files      1,234 files, 5 directories, 1 others, 1,000 unchanged"
+    assert line in restore_lines(standing())
+
+
 def test_a_verify_says_how_much_was_read():
     assert verify_lines(standing())[0] == "verified   77 blobs, each as it was written"
 

@@ -31,6 +31,13 @@ def refused(*arguments: object, code: int, env: dict[str, str] | None = None) ->
         (["backup", "/tmp", "--repo", "/x", "--slice-bytes", "1K"], "64.0 KiB to 1.0 TiB"),
         (["backup", "/tmp", "--repo", "/x", "--method", "magic"], "--method"),
         (["backup", "", "--repo", "/x"], "empty"),
+        (["backup", "/tmp", "--repo", "/x", "-e", "[a"], "--exclude: '[a' has a bracket"),
+        (["backup", "/tmp", "--repo", "/x", "--iexclude", "/"], "--iexclude: '/' names nothing"),
+        (["backup", "/tmp", "--repo", "/x", "--exclude-if-present", ":x"], "no name of a file"),
+        (["backup", "/tmp", "--repo", "/x", "--exclude-larger-than", "0"], "1 B to 16 EiB"),
+        (["backup", "/tmp", "--repo", "/x", "--exclude-larger-than", "big"], "64MiB"),
+        (["backup", "/tmp", "--repo", "/x", *["-e", "x" * 99_000] * 2], "128 KiB"),
+        (["restore", "latest", "--repo", "/x", "--to", "/y", "--overwrite", "x"], "if-changed"),
         (["backup", "/tmp", "--repo", "sftp:host:/x"], "directory, in S3"),
         (["backup", "/tmp", "--repo", "s3:host"], "names no bucket"),
         (["backup", "tmp", "--repo", "/x", "--server", "unix:/x"], "absolute"),
@@ -44,6 +51,11 @@ def refused(*arguments: object, code: int, env: dict[str, str] | None = None) ->
 )
 def test_a_usage_error_is_one_line_and_exits_with_2(arguments: list[str], said: str):
     assert said in refused(*arguments, code=2)
+
+
+def test_a_file_of_excludes_that_cannot_be_read_is_named(tmp_path: Path):
+    line = refused("backup", "/tmp", "--repo", "/x", "--exclude-file", tmp_path / "no", code=1)
+    assert f"cannot read {tmp_path}/no: No such file" in line
 
 
 def test_the_repository_is_also_restics_variable(tmp_path: Path):

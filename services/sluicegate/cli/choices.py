@@ -1,5 +1,6 @@
 """How a backup is to be done, as its user chose; what is empty or 0 is left to the data manager."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -14,3 +15,15 @@ class Choices(NamedTuple):
     priority: int
     weight: int
     hedge: bool
+
+
+class Excluding(NamedTuple):
+    """What a backup passes over. `files` hold more patterns, which come after the others."""
+
+    patterns: tuple[str, ...] = ()
+    insensitive_patterns: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    if_present: tuple[str, ...] = ()
+    caches: bool = False
+    one_file_system: bool = False
+    larger_than_bytes: int = 0

@@ -19,11 +19,12 @@ TERMINAL = frozenset(
 
 
 class Standing(Struct, frozen=True):
-    """How a run stands."""
+    """How a run stands. One with `dry_run` has written nothing, and counts what it would write."""
 
     status: pb.RunStatus
     snapshot_id: str = ""
     parent_snapshot_id: str = ""
+    dry_run: bool = False
 
     @property
     def terminal(self) -> bool:
@@ -100,7 +101,7 @@ class RestoreRun(Struct, frozen=True):
 
     async def watch(self, stub: "Stub") -> AsyncIterator[Standing]:
         async for seen in stub.WatchRestore(pb.WatchRestoreRequest(restore_id=self.run_id)):
-            yield Standing(seen.status, seen.snapshot_id)
+            yield Standing(seen.status, seen.snapshot_id, dry_run=self.plan.dry_run)
 
     async def cancel(self, stub: "Stub") -> None:
         request = pb.CancelRestoreRequest(restore_id=self.run_id)

@@ -7,7 +7,8 @@ import os
 import re
 from pathlib import Path
 
-from sluicegate.cli.choices import Choices
+from sluicegate.cli.choices import Choices, Excluding
+from sluicegate.cli.excludes import gathered
 from sluicegate.cli.failures import UsageError
 from sluicegate.cli.places import absolute, asset_path, repository_location, where
 
@@ -18,6 +19,7 @@ def backup(
     path: str,
     repo: str,
     choices: Choices,
+    excluding: Excluding,
     *,
     server: str | None,
     password_file: Path | None,
@@ -26,10 +28,11 @@ def backup(
     """Backs up one path."""
     location = repository_location(repo, server)
     asset = asset_path(path, server)
+    passed_over = gathered(excluding)
     place = where(server, choices.streams, location, password_file)
     from sluicegate.cli import runs
 
-    runs.backup(place, location, asset, runs.options(choices), as_json=as_json)
+    runs.backup(place, location, asset, runs.options(choices, passed_over), as_json=as_json)
 
 
 def restore(
@@ -38,6 +41,8 @@ def restore(
     to: str,
     *,
     include: str,
+    overwrite: str,
+    dry_run: bool,
     streams: int,
     server: str | None,
     password_file: Path | None,
@@ -49,7 +54,8 @@ def restore(
     place = where(server, streams, location, password_file)
     from sluicegate.cli import runs
 
-    runs.restore(place, location, runs.plan(wanted, target, included), streams, as_json=as_json)
+    plan = runs.plan(wanted, target, included, overwrite, dry_run=dry_run)
+    runs.restore(place, location, plan, streams, as_json=as_json)
 
 
 def verify(

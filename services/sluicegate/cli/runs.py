@@ -1,12 +1,13 @@
 """Runs, as the command makes them and sees them through."""
 
 import asyncio
+import os
 import sys
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from sluicegate.cli.choices import Choices
+from sluicegate.cli.choices import Choices, Excluding
 from sluicegate.cli.client import BackupRun, RestoreRun, Run, Standing, VerifyRun
 from sluicegate.cli.conduct import Conductor
 from sluicegate.cli.failures import ExitCode, say
@@ -24,7 +25,7 @@ from sluicegate.v1 import slice_pb2
 Place = AbstractAsyncContextManager[str]
 
 
-def options(choices: Choices) -> pb.BackupOptions:
+def options(choices: Choices, excluding: Excluding) -> pb.BackupOptions:
     """A user's choices as the data manager takes them."""
     return pb.BackupOptions(
         method=pb.Method.Value(_name("METHOD", choices.method)),
@@ -35,6 +36,7 @@ def options(choices: Choices) -> pb.BackupOptions:
         priority=choices.priority,
         weight=choices.weight,
         hedge=choices.hedge,
+        excludes=_excludes(excluding) if any(excluding) else None,
     )
 
 
@@ -45,9 +47,17 @@ def backup(
     _conduct(BackupRun(_new_id(), asset, location, options), place, backup_lines, as_json=as_json)
 
 
-def plan(snapshot: str, target: bytes, include: bytes) -> slice_pb2.RestorePlan:
-    """What is restored, and where to."""
-    return slice_pb2.RestorePlan(snapshot=snapshot, target=target, include=include)
+def plan(
+    snapshot: str, target: bytes, include: bytes, overwrite: str, *, dry_run: bool
+) -> slice_pb2.RestorePlan:
+    """What is restored, where to, and instead of what."""
+    return slice_pb2.RestorePlan(
+        snapshot=snapshot,
+        target=target,
+        include=include,
+        overwrite=slice_pb2.Overwrite.Value(_name("OVERWRITE", overwrite)),
+        dry_run=dry_run,
+    )
 
 
 def restore(
@@ -60,6 +70,17 @@ def restore(
 def verify(place: Place, location: str, snapshot: str, *, as_json: bool) -> None:
     """Reads a repository back; with a snapshot, only what that refers to."""
     _conduct(VerifyRun(_new_id(), location, snapshot), place, verify_lines, as_json=as_json)
+
+
+def _excludes(excluding: Excluding) -> slice_pb2.Excludes:
+    return slice_pb2.Excludes(
+        patterns=map(os.fsencode, excluding.patterns),
+        insensitive_patterns=map(os.fsencode, excluding.insensitive_patterns),
+        if_present=map(os.fsencode, excluding.if_present),
+        caches=excluding.caches,
+        one_file_system=excluding.one_file_system,
+        larger_than_bytes=excluding.larger_than_bytes,
+    )
 
 
 def _name(prefix: str, word: str) -> str:

@@ -43,6 +43,7 @@ def summary_object(standing: Standing) -> dict[str, Any]:
         "state": pb.RunState.Name(status.state).removeprefix("RUN_STATE_"),
         "snapshot_id": standing.snapshot_id,
         "parent_snapshot_id": standing.parent_snapshot_id,
+        "dry_run": standing.dry_run,
         "files": counts.files,
         "directories": counts.directories,
         "others": counts.others,
@@ -66,7 +67,7 @@ def backup_lines(standing: Standing) -> list[str]:
     """What a person wants to know about a backup."""
     counts = standing.status.counts
     parent = standing.parent_snapshot_id
-    unchanged = f", {counts.unchanged_files:,} unchanged" if parent else ""
+    unchanged = _unchanged(counts) if parent else ""
     return [
         _row("snapshot", standing.snapshot_id[:8] + (f", after {parent[:8]}" if parent else "")),
         _row("files", _entries(counts) + unchanged),
@@ -78,11 +79,28 @@ def backup_lines(standing: Standing) -> list[str]:
 
 
 def restore_lines(standing: Standing) -> list[str]:
-    """What a person wants to know about a restore."""
+    """What a person wants to know about a restore, or what one would do."""
+    if standing.dry_run:
+        return _dry_lines(standing)
+    counts = standing.status.counts
+    unchanged = _unchanged(counts) if counts.unchanged_files else ""
     return [
         _row("snapshot", standing.snapshot_id[:8]),
-        _row("files", _entries(standing.status.counts)),
+        _row("files", _entries(counts) + unchanged),
         _row("read", _read(standing.status)),
+        *_run_rows(standing.status),
+        *_unread_lines(standing.status, "not restored"),
+    ]
+
+
+def _dry_lines(standing: Standing) -> list[str]:
+    """What a restore would write; it has written nothing."""
+    counts = standing.status.counts
+    return [
+        _row("snapshot", standing.snapshot_id[:8]),
+        _row("dry run", "nothing was written"),
+        _row("would write", f"{_entries(counts)}, {show_size(counts.seen_bytes)}"),
+        _row("would keep", f"{counts.unchanged_files:,} files"),
         *_run_rows(standing.status),
         *_unread_lines(standing.status, "not restored"),
     ]
@@ -103,6 +121,10 @@ def _row(name: str, value: str) -> str:
 
 def _entries(counts: outcome_pb2.Counts) -> str:
     return f"{counts.files:,} files, {counts.directories:,} directories, {counts.others:,} others"
+
+
+def _unchanged(counts: outcome_pb2.Counts) -> str:
+    return f", {counts.unchanged_files:,} unchanged"
 
 
 def _read(status: pb.RunStatus) -> str:

@@ -13,6 +13,7 @@ Words = Callable[[Command], Command]
 
 METHODS = ("auto", "batch", "per-slice", "continuous")
 ORDERS = ("in-order", "longest-first")
+OVERWRITES = ("always", "if-changed", "if-newer", "never")
 QUEUE_POLICIES = (
     "fair",
     "random",
@@ -62,10 +63,10 @@ def repo(command: Command) -> Command:
     return option(
         "--repo",
         "-r",
-        metavar="DIR",
+        metavar="REPO",
         required=True,
         envvar=["SLUICEGATE_REPOSITORY", "RESTIC_REPOSITORY"],
-        help="The directory of the repository.",
+        help="The repository: a directory, or a place in an object store: s3:…, gs:…, azure:….",
     )(command)
 
 

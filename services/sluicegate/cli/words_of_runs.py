@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from sluicegate.cli import words
-from sluicegate.cli.choices import Choices
+from sluicegate.cli.choices import Choices, Excluding
+from sluicegate.cli.words_of_excludes import excluding
 
 
 @click.command()
@@ -44,6 +45,7 @@ from sluicegate.cli.choices import Choices
     is_flag=True,
     help="Near the end, start a slice a second time that takes far longer than the others.",
 )
+@excluding
 @words.as_json
 @words.server
 def backup(
@@ -58,6 +60,7 @@ def backup(
     priority: int,
     weight: int,
     hedge: bool,
+    excluding: Excluding,
     as_json: bool,
     server: str | None,
 ) -> None:
@@ -77,6 +80,7 @@ def backup(
             weight=weight,
             hedge=hedge,
         ),
+        excluding,
         server=server,
         password_file=password_file,
         as_json=as_json,
@@ -94,6 +98,14 @@ def backup(
     show_default=False,
     help="Only this path: absolute, or from the asset on.",
 )
+@words.one_of(
+    words.OVERWRITES,
+    "--overwrite",
+    default="always",
+    help="What of DIR gives way to the snapshot's: all that differs, files of another size or"
+    " time, what is older, or nothing.",
+)
+@words.option("--dry-run", is_flag=True, help="Write nothing; say what would be written.")
 @words.password_file
 @words.streams
 @words.as_json
@@ -103,6 +115,8 @@ def restore(
     repo: str,
     to: str,
     include: str,
+    overwrite: str,
+    dry_run: bool,
     password_file: Path | None,
     streams: int,
     as_json: bool,
@@ -116,6 +130,8 @@ def restore(
         repo,
         to,
         include=include,
+        overwrite=overwrite,
+        dry_run=dry_run,
         streams=streams,
         server=server,
         password_file=password_file,
