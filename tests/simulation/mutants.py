@@ -205,7 +205,7 @@ def call_it_a_success_whatever_failed(whole):
 @mutant(feeding, "_drain")
 def let_fed_sessions_idle_for_ever(whole):
     def drain(state, session_id):
-        del state.hungry[session_id]
+        state.sate(state.sessions[session_id])
 
     return drain
 

@@ -1,7 +1,7 @@
 """Continuous feeding: figures 6.1 and 6.2. Sessions get slice after slice from any queue."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from data_manager.core.contending import turns_of
@@ -9,6 +9,7 @@ from data_manager.core.effects import Drain, Feed
 from data_manager.core.evolving import evolve
 from data_manager.core.giving_way import promised, wants_more
 from data_manager.core.hedging import note_begun
+from data_manager.core.hunger import Hunger
 from data_manager.core.live import Live
 from data_manager.core.model import Session, SessionState, SliceState, Task
 from data_manager.core.options import Method
@@ -25,25 +26,27 @@ def feed(state: State) -> None:
     """Gives sessions that have too little before them the next slices, whatever asset they are
     of; those that have nothing first (step 612). Drains those for which nothing is left, and
     those whose places others get, when it is their turn."""
-    if not state.hungry:
-        return
     fed: dict[str, list[Task]] = {}
-    for repository, sessions in _hungry(state).items():
+    for repository, hunger in state.hunger.items():
+        if not hunger:
+            continue
         others = promised(state, repository)
         lives = [live for live in state.lives.values() if _feeds(state, live, repository)]
         if lives:
             waiting = [*lives, *(state.lives[run_id] for run_id in others)]
-            _feed_all(state, sessions, turns_of(state, waiting, others), others, fed)
-        _drain_idle(state, repository, sessions, others)
+            turns = turns_of(state, waiting, others)
+            _feed_all(state, _sessions(hunger, lives), turns, others, fed)
+        _drain_idle(state, repository, hunger, others)
     for session_id, tasks in fed.items():
         state.ask(Feed(session_id, tuple(tasks)))
 
 
 def wake_times(state: State) -> Iterator[float]:
     """When a session has waited for long enough."""
-    for session_id, since in state.hungry.items():
-        if not state.sessions[session_id].slice_ids:
+    for hunger in state.hunger.values():
+        for since in hunger.idle.values():
             yield since + LINGER_SECONDS
+            break
 
 
 def assure(state: State, session: Session) -> None:
@@ -56,17 +59,17 @@ def assure(state: State, session: Session) -> None:
             state.ask(Feed(session.session_id, tasks_of(state, session)))
 
 
-def _hungry(state: State) -> dict[str, deque[str]]:
-    """The sessions that want more, by the repository that they have open: the idle ones first."""
-    found: dict[str, deque[str]] = {}
-    for session_id in state.hungry:
-        session = state.sessions[session_id]
-        queue = found.setdefault(session.repository, deque())
-        if session.slice_ids:
-            queue.append(session_id)
-        else:
-            queue.appendleft(session_id)
-    return found
+def _sessions(hunger: Hunger, lives: Iterable[Live]) -> list[str]:
+    """The sessions to feed, those that have nothing first. The others only while there is more than
+    those could do at once."""
+    if any(map(_has_to_spare, lives)):
+        return [*hunger.idle, *hunger.ahead]
+    return list(hunger.idle)
+
+
+def _has_to_spare(live: Live) -> bool:
+    """Nothing waits in one session that another, which comes free sooner, could do."""
+    return live.queue.ready > len(live.streams)
 
 
 def _feeds(state: State, live: Live, repository: str) -> bool:
@@ -80,7 +83,7 @@ def _feeds(state: State, live: Live, repository: str) -> bool:
 
 def _feed_all(
     state: State,
-    sessions: deque[str],
+    sessions: Sequence[str],
     turns: Turns,
     others: dict[str, int],
     fed: dict[str, list[Task]],
@@ -91,7 +94,7 @@ def _feed_all(
         session_id = waiting.popleft()
         session = state.sessions[session_id]
         if _satisfied(state, session, ahead[session_id]):
-            del state.hungry[session_id]
+            state.sate(session)
             state.filled[session_id] = len(session.slice_ids)
         elif task := _feed_one(state, session_id, turns, others):
             ahead[session_id] += state.live_of(task.slice.slice_id).seconds(task.slice)
@@ -127,10 +130,8 @@ def _feed_one(state: State, session_id: str, turns: Turns, others: dict[str, int
         live = state.lives[contender.run_id]
         if contender.run_id in others:
             return wants_more(state, live, others[contender.run_id])
-        # Nothing waits in one session that another, which comes free sooner, could do.
         spare = held == 0 or (
-            live.queue.ready > len(live.streams)
-            and held < live.run.request.options.slices_per_session
+            _has_to_spare(live) and held < live.run.request.options.slices_per_session
         )
         holds = session_id in live.streams
         return spare and (holds or (live.room > 0 and state.storage_room(live) > 0))
@@ -163,30 +164,29 @@ def _give(state: State, live: Live, session_id: str) -> Task:
     session = state.sessions[session_id]
     session = evolve(session, slice_ids=(*session.slice_ids, slice_id))
     state.save_session(session)
+    state.want_more(session)
     note_begun(state, session)
     return Task(live.run, live.slices[slice_id])
 
 
-def _drain_idle(
-    state: State, repository: str, sessions: deque[str], others: dict[str, int]
-) -> None:
+def _drain_idle(state: State, repository: str, hunger: Hunger, others: dict[str, int]) -> None:
     """Lets sessions end for which no slice is left, or whose place others wait for."""
     more = _more_may_come(state, repository)
-    for session_id in sessions:
-        since = state.hungry.get(session_id)
-        if since is None or state.sessions[session_id].slice_ids:
-            continue
+    for session_id, since in list(hunger.idle.items()):
         lives = (state.lives[run_id] for run_id in others)
         other = next((o for o in lives if wants_more(state, o, others[o.run.run_id])), None)
+        if more and other is None and since + LINGER_SECONDS > state.now:
+            # Nor has any after it waited for so long.
+            break
         if other is not None:
             others[other.run.run_id] += 1
-        if not more or other is not None or since + LINGER_SECONDS <= state.now:
-            _drain(state, session_id)
+        _drain(state, session_id)
 
 
 def _drain(state: State, session_id: str) -> None:
-    del state.hungry[session_id]
-    state.save_session(replace(state.sessions[session_id], state=SessionState.DRAINING))
+    session = state.sessions[session_id]
+    state.sate(session)
+    state.save_session(replace(session, state=SessionState.DRAINING))
     state.ask(Drain(session_id))
 
 

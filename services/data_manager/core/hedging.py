@@ -84,7 +84,7 @@ def settle(state: State, live: Live, slice_: Slice, winner: str) -> None:
         if first.fed and first.state is SessionState.RUNNING:
             # It is stopped: it gets no more.
             state.save_session(replace(first, state=SessionState.DRAINING))
-            state.hungry.pop(first.session_id, None)
+            state.sate(first)
         state.ask(CancelSession(first.session_id))
     elif session.state is SessionState.RESERVING:
         state.drop_session(hedge, "the slice is done")

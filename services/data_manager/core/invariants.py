@@ -99,12 +99,16 @@ def _check_feeding(state: State) -> None:
             repository = state.lives[run_id].run.request.repository
             _hold(repository == session.repository, "a session has one repository", session)
         idle = session.fed and session.state is SessionState.RUNNING and not session.slice_ids
-        _hold(not idle or session.session_id in state.hungry, "who idles is hungry", session)
-    for session_id in state.hungry:
-        session = state.sessions[session_id]
-        running = session.fed and session.state is SessionState.RUNNING
-        _hold(running, "who is hungry runs and is fed", session)
-        _hold(not state.is_ending(session_id), "who was told to stop gets no more", session)
+        listed = any(session.session_id in hunger.idle for hunger in state.hunger.values())
+        _hold(idle == listed, "who idles is hungry", session)
+    for repository, hunger in state.hunger.items():
+        _hold(list(hunger.idle.values()) == sorted(hunger.idle.values()), "the longest idle first")
+        for session_id in (*hunger.idle, *hunger.ahead):
+            session = state.sessions[session_id]
+            running = session.fed and session.state is SessionState.RUNNING
+            _hold(running, "who is hungry runs and is fed", session)
+            _hold(session.repository == repository, "who is hungry is fed of its own", session)
+            _hold(not state.is_ending(session_id), "who was told to stop gets no more", session)
 
 
 def _check_wakes(state: State, live: Live) -> None:

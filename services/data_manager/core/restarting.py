@@ -46,7 +46,7 @@ def _take_up(state: State, session: Session) -> None:
     if session.state is SessionState.RESERVING:
         state.lives[session.run_id].reserving += 1
     elif session.fed and session.state is SessionState.RUNNING:
-        state.hungry[session.session_id] = state.now
+        state.want_more(session)
 
 
 def _resume(state: State, sessions: tuple[Session, ...]) -> None:
@@ -90,4 +90,4 @@ def _stop_again(state: State, live: Live) -> None:
 def _end(state: State, live: Live, session: Session) -> None:
     live.ending.add(session.session_id)
     state.runs_of.setdefault(session.session_id, set()).add(live.run.run_id)
-    state.hungry.pop(session.session_id, None)
+    state.sate(session)

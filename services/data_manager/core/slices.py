@@ -72,7 +72,7 @@ def leave_session(state: State, live: Live, slice_: Slice) -> None:
         note_begun(state, session)
         running = session.state is SessionState.RUNNING
         if session.fed and running and _wants_filling(state, session):
-            state.hungry[session.session_id] = state.now
+            state.want_more(session)
     state.let_go(live, session.session_id)
 
 
@@ -92,21 +92,20 @@ def begin_running(state: State, session: Session) -> None:
     state.save_session(session)
     note_begun(state, session)
     if session.fed:
-        state.hungry[session.session_id] = state.now
+        state.want_more(session)
 
 
 def fail(state: State, live: Live, slice_: Slice, failure: Failure, message: str) -> None:
     """Takes in that an attempt failed. The class decides: put back, given up, or the run fails."""
-    if failure is Failure.CANCELLED and take_over(state, live, slice_):
-        return
-    if failure is Failure.CANCELLED:
-        # Somebody stopped its session, who is not this run: no fault of the slice.
-        put_back(state, live, slice_, _delay(state, 1))
-        return
-    if failure not in PASSING:
+    cancelled = failure is Failure.CANCELLED
+    if not cancelled and failure not in PASSING:
         stop(state, live, RunState.FAILED, failure, message)
         return
     if take_over(state, live, slice_):
+        return
+    if cancelled:
+        # Somebody stopped its session, who is not this run: no fault of the slice.
+        put_back(state, live, slice_, _delay(state, 1))
         return
     failed = replace(slice_, failures=slice_.failures + 1)
     if failed.failures < FAILURES_MAX:
@@ -145,7 +144,7 @@ def _end_session(state: State, live: Live, session: Session) -> None:
     if session.fed and session.state is SessionState.RUNNING:
         session = replace(session, state=SessionState.DRAINING)
     state.save_session(session)
-    state.hungry.pop(session.session_id, None)
+    state.sate(session)
     live.ending.add(session.session_id)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from data_manager.core.changes import Changes
 from data_manager.core.effects import Action, SaveUnread
 from data_manager.core.evolving import evolve
+from data_manager.core.hunger import Hunger
 from data_manager.core.kinds import UNCOUNTED, run_of
 from data_manager.core.live import LONGEST_DELAY_SECONDS, Live
 from data_manager.core.model import (
@@ -44,7 +45,7 @@ class State:
     lives: dict[str, Live] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     runs_of: dict[str, set[str]] = field(default_factory=dict)
-    hungry: dict[str, float] = field(default_factory=dict)
+    hunger: dict[str, Hunger] = field(default_factory=dict)
     filled: dict[str, int] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     later: list[tuple[float, int, str, str]] = field(default_factory=list)
@@ -171,7 +172,7 @@ class State:
         if session.hedge and (hedged := self.lives.get(session.run_id)):
             hedged.hedges.pop(session.hedge, None)
         self.unanswered.discard(session_id)
-        self.hungry.pop(session_id, None)
+        self.sate(session)
         self.filled.pop(session_id, None)
         self.reserve_times.pop(session_id, None)
         live = self.lives.get(session.run_id)
@@ -183,6 +184,15 @@ class State:
                 other.ending.discard(session_id)
                 self.touched.add(run_id)
         self.changes.drop_session(session_id, message)
+
+    def want_more(self, session: Session) -> None:
+        """A session that is fed and runs wants more."""
+        self.hunger.setdefault(session.repository, Hunger()).add(session, self.now)
+
+    def sate(self, session: Session) -> None:
+        """A session wants nothing more, or gets none."""
+        if hunger := self.hunger.get(session.repository):
+            hunger.remove(session.session_id)
 
     def hold(self, live: Live, session_id: str, slices: int = 1) -> None:
         """The session holds so many more slices of a run."""
