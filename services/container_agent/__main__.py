@@ -21,9 +21,10 @@ from container_agent.host.process_runtime import ProcessRuntime
 from container_agent.host.sessions import Sessions
 from container_agent.host.sessions_server import served
 from sluicegate.rpc.logs import set_up_logs
+from sluicegate.rpc.options import option
+from sluicegate.rpc.program import serve, told
 from sluicegate.rpc.refusals import Refusal
 from sluicegate.rpc.server import Server
-from sluicegate.rpc.signals import until_signalled
 from sluicegate.rpc.tasks import task_group
 from sluicegate.rpc.tracing import Tracing
 
@@ -139,48 +140,33 @@ def _locked(run_directory: Path) -> Iterator[None]:
         yield
 
 
-async def _serve(settings: Settings) -> None:
-    # Before the line that tells others that it runs, since they may then tell it to end.
-    signalled = asyncio.create_task(until_signalled())
-    async with running(settings):
-        print(settings.host_name, "attached to", settings.proxy_manager, flush=True)
-        await signalled
-
-
 @click.command()
-@click.option(
+@option(
     "--proxy-manager",
     default="127.0.0.1:7602",
-    show_default=True,
     envvar="SLUICEGATE_PROXY_MANAGER",
-    show_envvar=True,
     help="The proxy manager's address.",
 )
-@click.option(
+@option(
     "--host-name",
     default=socket.gethostname(),
-    show_default=True,
     envvar="SLUICEGATE_HOST_NAME",
-    show_envvar=True,
     help="This host's name, unique among all.",
 )
-@click.option(
+@option(
     "--sessions-max",
     type=click.IntRange(1, 10000),
     default=os.cpu_count() or 1,
-    show_default=True,
     envvar="SLUICEGATE_SESSIONS_MAX",
-    show_envvar=True,
     help="Sessions it takes at once.",
 )
-@click.option(
+@option(
     "--run-directory",
     type=click.Path(path_type=Path),
     envvar="SLUICEGATE_RUN_DIRECTORY",
-    show_envvar=True,
     help="Where the sessions' socket lies.",
 )
-@click.option(
+@option(
     "--password-file",
     type=click.Path(path_type=Path),
     help="Holds the repositories' password. Else SLUICEGATE_PASSWORD_FILE, ...",
@@ -195,13 +181,10 @@ def container_agent(
     """Offers this host to a proxy manager until SIGTERM or SIGINT."""
     set_up_logs("container-agent")
     run_directory = run_directory or _default_run_directory()
-    try:
+    with told("container-agent", PasswordMissing, RunDirectoryUnusable, NotAttached, Refusal):
         password = find_password(password_file, os.environ)
         settings = Settings(proxy_manager, host_name, sessions_max, run_directory, lambda: password)
-        asyncio.run(_serve(settings))
-    except (PasswordMissing, RunDirectoryUnusable, NotAttached, Refusal) as error:
-        click.echo(f"container-agent: {error}", err=True)
-        raise click.exceptions.Exit(1) from error
+        serve(running(settings), lambda _: f"{host_name} attached to {proxy_manager}")
 
 
 def _default_run_directory() -> Path:

@@ -19,8 +19,9 @@ from data_manager.spans import Spans
 from data_manager.store import DatabaseUnusable, Store, opened
 from sluicegate.rpc.channel import connect
 from sluicegate.rpc.logs import set_up_logs
+from sluicegate.rpc.options import listen, option, reflection
+from sluicegate.rpc.program import serve, told
 from sluicegate.rpc.server import CannotListen, Server
-from sluicegate.rpc.signals import until_signalled
 from sluicegate.rpc.tasks import task_group
 from sluicegate.rpc.tracing import Tracing
 
@@ -77,56 +78,29 @@ async def _serving(
         await server.stop()
 
 
-async def _serve(settings: Settings) -> None:
-    async with running(settings) as addresses:
-        print(*addresses, flush=True)
-        await until_signalled()
-
-
 @click.command()
-@click.option(
-    "--listen",
-    multiple=True,
-    default=["127.0.0.1:7601"],
-    show_default=True,
-    envvar="SLUICEGATE_DATA_MANAGER_LISTEN",
-    show_envvar=True,
-    help="Where to serve: host:port or unix:/path. May be given several times.",
-)
-@click.option(
+@listen("127.0.0.1:7601", "SLUICEGATE_DATA_MANAGER_LISTEN")
+@option(
     "--proxy-manager",
     default="127.0.0.1:7602",
-    show_default=True,
     envvar="SLUICEGATE_PROXY_MANAGER",
-    show_envvar=True,
     help="The proxy manager: host:port or unix:/path.",
 )
-@click.option(
+@option(
     "--database",
     type=click.Path(path_type=Path),
     default=Path("data-manager.db"),
-    show_default=True,
     envvar="SLUICEGATE_DATABASE",
-    show_envvar=True,
     help="The database; it is made when there is none.",
 )
-@click.option(
+@option(
     "--queue-policy",
     type=click.Choice([policy.value for policy in QueuePolicy]),
     default=QueuePolicy.FAIR.value,
-    show_default=True,
     envvar="SLUICEGATE_QUEUE_POLICY",
-    show_envvar=True,
     help="Which asset gets the next free stream.",
 )
-@click.option(
-    "--reflection/--no-reflection",
-    default=True,
-    show_default=True,
-    envvar="SLUICEGATE_REFLECTION",
-    show_envvar=True,
-    help="Let clients list the services.",
-)
+@reflection
 def data_manager(
     listen: tuple[str, ...],
     proxy_manager: str,
@@ -136,12 +110,9 @@ def data_manager(
 ) -> None:
     """Serves the data manager until SIGTERM or SIGINT."""
     set_up_logs("data-manager")
-    try:
-        settings = Settings(listen, proxy_manager, database, reflection, queue_policy)
-        asyncio.run(_serve(settings))
-    except (CannotListen, DatabaseUnusable) as error:
-        click.echo(f"data-manager: {error}", err=True)
-        raise click.exceptions.Exit(1) from error
+    settings = Settings(listen, proxy_manager, database, reflection, queue_policy)
+    with told("data-manager", CannotListen, DatabaseUnusable):
+        serve(running(settings), " ".join)
 
 
 def main() -> None:

@@ -1,15 +1,12 @@
 """Options that several commands take, each in one form. Nothing here imports what takes time."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from sluicegate.cli.sizes import parse_size, show_size
-
-Command = Callable[..., None]
-Words = Callable[[Command], Command]
+from sluicegate.rpc.options import Command, Words, option
 
 METHODS = ("auto", "batch", "per-slice", "continuous")
 ORDERS = ("in-order", "longest-first")
@@ -24,11 +21,6 @@ QUEUE_POLICIES = (
 )
 SLICE_BYTES_LEAST = 64 << 10
 SLICE_BYTES_MOST = 1 << 40
-
-
-def option(*names: str, **settings: Any) -> Words:  # noqa: ANN401  # as click takes them
-    """An option; its help names its variable and its default."""
-    return click.option(*names, **{"show_envvar": True, "show_default": True} | settings)
 
 
 def count(*names: str, least: int = 1, most: int = 1000, **settings: Any) -> Words:  # noqa: ANN401

@@ -9,6 +9,7 @@ import click
 from sluicegate.cli import words
 from sluicegate.cli.choices import Excluding
 from sluicegate.cli.sizes import parse_size
+from sluicegate.rpc.options import Command, Words, option
 
 SIZE_MOST = (1 << 64) - 1
 
@@ -24,9 +25,9 @@ def size(text: str) -> int:
     return found
 
 
-def several(*names: str, metavar: str, told: str) -> words.Words:
+def several(*names: str, metavar: str, told: str) -> Words:
     """An option that may be given several times."""
-    return words.option(*names, metavar=metavar, multiple=True, show_default=False, help=told)
+    return option(*names, metavar=metavar, multiple=True, show_default=False, help=told)
 
 
 WORDS = (
@@ -49,11 +50,9 @@ WORDS = (
         metavar="NAME[:HEADER]",
         told="Of a directory with a file of this name, that begins so, take only this file.",
     ),
-    words.option("--exclude-caches", is_flag=True, help="The same where CACHEDIR.TAG says cache."),
-    words.option(
-        "--one-file-system", "-x", is_flag=True, help="Do not go into other file systems."
-    ),
-    words.option(
+    option("--exclude-caches", is_flag=True, help="The same where CACHEDIR.TAG says cache."),
+    option("--one-file-system", "-x", is_flag=True, help="Do not go into other file systems."),
+    option(
         "--exclude-larger-than",
         metavar="SIZE",
         type=size,
@@ -63,7 +62,7 @@ WORDS = (
 )
 
 
-def excluding(command: Callable[..., None]) -> words.Command:
+def excluding(command: Callable[..., None]) -> Command:
     """Gives a command all these words, gathered in its one argument `excluding`."""
 
     @wraps(command)
@@ -89,7 +88,7 @@ def excluding(command: Callable[..., None]) -> words.Command:
         )
         command(excluding=told, **others)
 
-    made: words.Command = gathered
+    made: Command = gathered
     for word in reversed(WORDS):
         made = word(made)
     return made

@@ -5,13 +5,12 @@ from pathlib import Path
 import click
 
 from sluicegate.cli import words
+from sluicegate.rpc.options import option
 
 
 @click.command()
-@words.option(
-    "--mean", metavar="S", type=click.FloatRange(min=0.001), help="Seconds that a slice takes."
-)
-@words.option(
+@option("--mean", metavar="S", type=click.FloatRange(min=0.001), help="Seconds that a slice takes.")
+@option(
     "--sigma",
     type=click.FloatRange(0.0, 3.0),
     default=1.0,
@@ -30,14 +29,14 @@ from sluicegate.cli import words
 @words.one_of(words.METHODS, "--method", default="auto", help="How slices become sessions.")
 @words.one_of(words.ORDERS, "--order", default="in-order", help="Which slice is next.")
 @words.count("--slices-per-session", default=8, help="Slices that a session has at most.")
-@words.option(
+@option(
     "--start",
     metavar="S",
     type=click.FloatRange(min=0.0),
     default=0.77,
     help="Seconds that a container takes to start.",
 )
-@words.option("--compare", is_flag=True, help="Also with two more hosts, and the other methods.")
+@option("--compare", is_flag=True, help="Also with two more hosts, and the other methods.")
 @words.path("--picture", metavar="F", help="Draw every stream into an SVG or HTML file.")
 @words.as_json
 def simulate(

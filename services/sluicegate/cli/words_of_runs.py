@@ -7,6 +7,7 @@ import click
 from sluicegate.cli import words
 from sluicegate.cli.choices import Choices, Excluding
 from sluicegate.cli.words_of_excludes import excluding
+from sluicegate.rpc.options import option
 
 
 @click.command()
@@ -25,7 +26,7 @@ from sluicegate.cli.words_of_excludes import excluding
     show_default="8",
     help="Slices that a session has at most.",
 )
-@words.option(
+@option(
     "--slice-bytes",
     metavar="SIZE",
     type=words.slice_bytes,
@@ -40,7 +41,7 @@ from sluicegate.cli.words_of_excludes import excluding
     help="More is sooner, where the policy is priority.",
 )
 @words.count("--weight", default=1, help="The share beside others, where that is fair.")
-@words.option(
+@option(
     "--hedge",
     is_flag=True,
     help="Near the end, start a slice a second time that takes far longer than the others.",
@@ -90,8 +91,8 @@ def backup(
 @click.command()
 @click.argument("snapshot", metavar="SNAPSHOT", help="An id, or latest.")
 @words.repo
-@words.option("--to", metavar="DIR", required=True, help="Where to; made when missing.")
-@words.option(
+@option("--to", metavar="DIR", required=True, help="Where to; made when missing.")
+@option(
     "--include",
     metavar="SUBPATH",
     default="",
@@ -105,7 +106,7 @@ def backup(
     help="What of DIR gives way to the snapshot's: all that differs, files of another size or"
     " time, what is older, or nothing.",
 )
-@words.option("--dry-run", is_flag=True, help="Write nothing; say what would be written.")
+@option("--dry-run", is_flag=True, help="Write nothing; say what would be written.")
 @words.password_file
 @words.streams
 @words.as_json

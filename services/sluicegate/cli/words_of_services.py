@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from sluicegate.cli import words
+from sluicegate.rpc.options import option
 
 
 @click.command()
@@ -30,13 +31,13 @@ def init(repo: str, password_file: Path | None, as_json: bool) -> None:
 
 
 @click.command()
-@words.option(
+@option(
     "--data-manager",
     metavar="ADDR",
     default="127.0.0.1:7601",
     help="Where the data manager serves.",
 )
-@words.option(
+@option(
     "--proxy-manager",
     metavar="ADDR",
     default="127.0.0.1:7602",
