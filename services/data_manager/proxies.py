@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import grpc
 
@@ -20,6 +20,8 @@ from sluicegate.v1 import proxy_manager_service_pb2_grpc as pb_grpc
 from sluicegate.v1 import session_pb2
 
 log = logging.getLogger(__name__)
+Q = TypeVar("Q")
+A = TypeVar("A")
 CAPACITY_SECONDS = 5.0
 # A place is held when its container answers, for which the proxy manager gives it 20 s.
 RESERVE_SECONDS = 28.0
@@ -58,12 +60,7 @@ class RemoteProxies:
                 for session_id, host_name in avoid.items()
             ],
         )
-
-        async def call() -> pb.ReserveResponse:
-            with answered():
-                return await self._stub.Reserve(request, timeout=RESERVE_SECONDS)
-
-        response = await retrying(call, deadline_seconds=RESERVE_SECONDS)
+        response = await _retried(self._stub.Reserve, request, RESERVE_SECONDS)
         for answer in response.answers:
             if answer.HasField("declined"):
                 log.info("session %s: %s", answer.session_id, answer.declined.message)
@@ -72,56 +69,28 @@ class RemoteProxies:
 
     async def release(self, session_ids: Sequence[str]) -> None:
         """Gives places back."""
-        request = pb.ReleaseRequest(session_ids=session_ids)
-
-        async def call() -> None:
-            with answered():
-                await self._stub.Release(request, timeout=TELL_SECONDS)
-
-        await retrying(call, deadline_seconds=TELL_SECONDS)
+        await _retried(self._stub.Release, pb.ReleaseRequest(session_ids=session_ids))
 
     async def initiate(self, session: Session, assignments: Sequence[Assignment]) -> None:
         """Starts a session."""
         request = pb.InitiateRequest(work=work_message(session, assignments))
-
-        async def call() -> None:
-            with answered():
-                await self._stub.Initiate(request, timeout=TELL_SECONDS)
-
-        await retrying(call, deadline_seconds=TELL_SECONDS)
+        await _retried(self._stub.Initiate, request)
 
     async def feed(self, foods: Mapping[str, Sequence[Assignment]]) -> frozenset[str]:
         """Gives sessions more; those of them that were not fed."""
         unfed: set[str] = set()
         for request in _feed_requests(foods):
-
-            async def call(request: pb.FeedRequest = request) -> pb.FeedResponse:
-                with answered():
-                    return await self._stub.Feed(request, timeout=TELL_SECONDS)
-
-            response = await retrying(call, deadline_seconds=TELL_SECONDS)
+            response = await _retried(self._stub.Feed, request)
             unfed.update(response.unknown_session_ids)
         return frozenset(unfed)
 
     async def drain(self, session_id: str) -> None:
         """Lets a session end."""
-        request = pb.DrainRequest(session_id=session_id)
-
-        async def call() -> None:
-            with answered():
-                await self._stub.Drain(request, timeout=TELL_SECONDS)
-
-        await retrying(call, deadline_seconds=TELL_SECONDS)
+        await _retried(self._stub.Drain, pb.DrainRequest(session_id=session_id))
 
     async def cancel(self, session_id: str) -> None:
         """Stops a session."""
-        request = pb.CancelRequest(session_id=session_id)
-
-        async def call() -> None:
-            with answered():
-                await self._stub.Cancel(request, timeout=TELL_SECONDS)
-
-        await retrying(call, deadline_seconds=TELL_SECONDS)
+        await _retried(self._stub.Cancel, pb.CancelRequest(session_id=session_id))
 
     async def listen(self, listener: Listener) -> NoReturn:
         """Follows the stream of outcomes, again and again."""
@@ -164,6 +133,18 @@ class RemoteProxies:
             raise Unreachable("the proxy manager ended it")
         finally:
             call.cancel()
+
+
+async def _retried(
+    method: grpc.aio.UnaryUnaryMultiCallable[Q, A], request: Q, seconds: float = TELL_SECONDS
+) -> A:
+    """An idempotent call, made again while that may help, until a deadline."""
+
+    async def call() -> A:
+        with answered():
+            return await method(request, timeout=seconds)
+
+    return await retrying(call, deadline_seconds=seconds)
 
 
 @contextmanager

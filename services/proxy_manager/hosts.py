@@ -24,7 +24,7 @@ async def attach(
     try:
         async with beside(_hear(driver, call, requests)):
             yield pb.AttachResponse(welcome=pb.HostWelcome())
-            async for orders in call.orders:
+            async for orders in call.orders.batches():
                 for response in order_messages(orders, hello.takes_batches):
                     yield response
     finally:

@@ -1,12 +1,12 @@
 """What lasts as long as a call: a host's orders, a data manager's outcomes, a watch."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from proxy_manager.core.effects import Acknowledge, Order
 from proxy_manager.core.model import Outcome
+from sluicegate.rpc.mailbox import Mailbox
 from sluicegate.rpc.pace import Pace
 from sluicegate.v1 import outcome_pb2
 
@@ -20,53 +20,39 @@ BATCH_BYTES = 512 << 10
 Numbered = list[tuple[int, Outcome]]
 
 
-class Orders:
+class Orders(Mailbox[Order]):
     """What a host is to be told, in order, read by its call in batches of what has come up.
 
     Of acknowledgements only the latest of each session is told, after the orders beside it.
     """
 
     def __init__(self, most: int = ORDERS_MAX) -> None:
-        self._most = most
-        self._orders: deque[Order] = deque()
+        super().__init__(most)
         self._acknowledged: dict[str, Acknowledge] = {}
-        self._wake = asyncio.Event()
         self._pace = Pace()
         self._carried = 0
-        self.closed = False
 
-    def put(self, order: Order) -> bool:
+    def __len__(self) -> int:
+        return len(self._items) + len(self._acknowledged)
+
+    def put(self, item: Order) -> bool:
         """Adds an order; False when it is full or closed."""
-        if self.closed or len(self._orders) >= self._most:
-            return False
-        if isinstance(order, Acknowledge):
-            self._acknowledged[order.session_id] = order
-        else:
-            self._orders.append(order)
+        if not isinstance(item, Acknowledge) or not self.takes:
+            return super().put(item)
+        self._acknowledged[item.session_id] = item
         self._wake.set()
         return True
 
-    def close(self) -> None:
-        """Takes no more. The reader gets what is in it, and then the end."""
-        self.closed = True
-        self._wake.set()
-
-    def __aiter__(self) -> "Orders":
-        return self
-
-    async def __anext__(self) -> list[Order]:
-        while not self._orders and not self._acknowledged:
-            if self.closed:
-                raise StopAsyncIteration
-            self._wake.clear()
-            await self._wake.wait()
-        await self._pace.turn(self._carried)
-        return self._take()
+    async def batches(self) -> AsyncIterator[list[Order]]:
+        """What has come up, again and again until it is closed and empty."""
+        while await self.filled():
+            await self._pace.turn(self._carried)
+            yield self._take()
 
     def _take(self) -> list[Order]:
         taken: list[Order] = []
-        while self._orders and len(taken) < BATCH_ORDERS:
-            taken.append(self._orders.popleft())
+        while self._items and len(taken) < BATCH_ORDERS:
+            taken.append(self._items.popleft())
         while self._acknowledged and len(taken) < BATCH_ORDERS:
             session_id = next(iter(self._acknowledged))
             taken.append(self._acknowledged.pop(session_id))

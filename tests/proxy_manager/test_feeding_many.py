@@ -59,7 +59,7 @@ async def test_a_host_reads_all_orders_that_have_come_up_and_the_latest_acknowle
         orders.put(do.Acknowledge("s1", number))
         orders.put(do.Drain(f"d{number}"))
     orders.put(do.Acknowledge("s2", 7))
-    assert await anext(orders) == [
+    assert await anext(orders.batches()) == [
         do.Drain("d1"),
         do.Drain("d2"),
         do.Acknowledge("s1", 2),
@@ -69,7 +69,7 @@ async def test_a_host_reads_all_orders_that_have_come_up_and_the_latest_acknowle
     assert not orders.put(do.Drain("one too many"))
     orders.close()
     assert not orders.put(do.Drain("too late"))
-    assert [len(batch) async for batch in orders] == [4]
+    assert [len(batch) async for batch in orders.batches()] == [4]
 
 
 def test_orders_go_in_one_message_to_a_host_that_takes_batches_and_alone_to_one_that_does_not():

@@ -19,9 +19,14 @@ class Mailbox(Generic[T]):
         self._wake = asyncio.Event()
         self.closed = False
 
+    @property
+    def takes(self) -> bool:
+        """True when an item may be put in."""
+        return not self.closed and len(self._items) < self._most
+
     def put(self, item: T) -> bool:
         """Adds an item; False when it is full or closed."""
-        if self.closed or len(self._items) >= self._most:
+        if not self.takes:
             return False
         self._items.append(item)
         self._wake.set()
@@ -32,13 +37,22 @@ class Mailbox(Generic[T]):
         self.closed = True
         self._wake.set()
 
+    def __len__(self) -> int:
+        return len(self._items)
+
+    async def filled(self) -> bool:
+        """Returns when there is something; False at the end."""
+        while not len(self):
+            if self.closed:
+                return False
+            self._wake.clear()
+            await self._wake.wait()
+        return True
+
     def __aiter__(self) -> "Mailbox[T]":
         return self
 
     async def __anext__(self) -> T:
-        while not self._items:
-            if self.closed:
-                raise StopAsyncIteration
-            self._wake.clear()
-            await self._wake.wait()
+        if not await self.filled():
+            raise StopAsyncIteration
         return self._items.popleft()

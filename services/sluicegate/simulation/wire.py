@@ -37,7 +37,6 @@ class Wire:
         self.agenda = agenda
         self.random = random
         self.weather = weather
-        self.calls = 0
 
     def latency(self) -> float:
         """How long the next message takes: never the same."""
@@ -136,7 +135,6 @@ class Call:
 
     def make(self) -> None:
         """Makes it."""
-        self.wire.calls += 1
         self._over = False
         self._waits = 0
         self._end = self.wire.agenda.now + self.deadline_seconds
