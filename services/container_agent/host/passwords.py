@@ -1,4 +1,4 @@
-"""Where a host agent finds the repositories' password. Never on its command line."""
+"""Where a repository's password is found when nobody can be asked. Never on a command line."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +11,15 @@ class PasswordMissing(Exception):
     """There is no password to be had."""
 
 
+class PasswordUnreadable(PasswordMissing):
+    """A file is named that holds none."""
+
+
 def find_password(password_file: Path | None, environment: Mapping[str, str]) -> bytes:
-    """The password: of the file that is named, else of a variable, ours before restic's."""
+    """The password: of the file that is named, else of a variable, ours before restic's.
+
+    PasswordMissing when none is given, PasswordUnreadable when it cannot be read, or is empty.
+    """
     if password_file is not None:
         return _read(password_file)
     for file_variable, variable in zip(FILE_VARIABLES, VARIABLES, strict=True):
@@ -31,9 +38,9 @@ def _read(file: Path) -> bytes:
     try:
         password = file.read_bytes().strip()
     except OSError as error:
-        raise PasswordMissing(
+        raise PasswordUnreadable(
             f"cannot read the password file {file}: {error.strerror}; name one that can be read"
         ) from error
     if not password:
-        raise PasswordMissing(f"the password file {file} is empty; write the password into it")
+        raise PasswordUnreadable(f"the password file {file} is empty; write the password into it")
     return password

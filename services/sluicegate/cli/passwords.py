@@ -4,17 +4,14 @@ import getpass
 import os
 import sys
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
+from container_agent.host import passwords
 from sluicegate.cli.failures import CommandError, UsageError
 
 # In this order. Those of restic come last, so that its users need no new ones.
-VARIABLES = (
-    "SLUICEGATE_PASSWORD_FILE",
-    "SLUICEGATE_PASSWORD",
-    "RESTIC_PASSWORD_FILE",
-    "RESTIC_PASSWORD",
-)
+VARIABLES = tuple(chain(*zip(passwords.FILE_VARIABLES, passwords.VARIABLES, strict=True)))
 
 
 def find_password(file: Path | None, *, twice: bool = False) -> bytes:
@@ -22,27 +19,15 @@ def find_password(file: Path | None, *, twice: bool = False) -> bytes:
 
     `twice` asks a second time, for a password that nothing is there to check against.
     """
-    password = _from_file(file) if file else _from_environment()
-    if password is None:
+    try:
+        return passwords.find_password(file, os.environ)
+    except passwords.PasswordUnreadable as error:
+        raise CommandError(str(error)) from error
+    except passwords.PasswordMissing:
         password = _ask(twice)
     if not password:
         raise CommandError("the password is empty; a repository must have one")
     return password
-
-
-def _from_environment() -> bytes | None:
-    for name in VARIABLES:
-        if value := os.environb.get(os.fsencode(name)):
-            return _from_file(Path(os.fsdecode(value))) if name.endswith("_FILE") else value
-    return None
-
-
-def _from_file(file: Path) -> bytes:
-    """What is in a file, without the white space around it, as restic reads it."""
-    try:
-        return file.read_bytes().strip()
-    except OSError as error:
-        raise CommandError(f"cannot read the password file {file}: {error.strerror}") from error
 
 
 def _ask(twice: bool, prompt: Callable[[str], str] = getpass.getpass) -> bytes:
