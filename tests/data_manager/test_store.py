@@ -41,7 +41,7 @@ from data_manager.store import Asset, Connection, DatabaseUnusable, opened
 
 REQUEST = Request(
     RunKind.RESTORE, "/r", "a", b"/\xff", "latest", b"/to\xfe", b"/in", "nas",
-    Options(1, 2, 3, 4, 5, Method.CONTINUOUS, SliceOrder.LONGEST_FIRST, 6, -7),
+    Options(1, 2, 3, 4, 5, Method.CONTINUOUS, SliceOrder.LONGEST_FIRST, 6, -7, True),
     b"\xff excludes", b"\xfe policy", Overwrite.IF_NEWER, True,
 )  # fmt: skip
 RUN = Run(
@@ -57,7 +57,9 @@ SLICES = [
     ),
     Slice("b:2", "b", 2, SliceKind.COPY, Span(Position(b"\xff/y", 64)), turn=9),
 ]  # fmt: skip
-SESSION = Session("s1", "b", SessionState.RUNNING, ("b:1",))
+SESSION = Session(
+    "s1", "b", SessionState.RUNNING, ("b:1",), Method.CONTINUOUS, "/r", "h1", "b:2", 3
+)  # fmt: skip
 UNREAD = UnreadFile(b"\xfe", UnreadReason.DENIED, "no")
 CHANGES = [SaveSlice(s) for s in SLICES]
 CHANGES += [SaveUnread("b", 0, UNREAD), SaveSession(SESSION), SaveRun(RUN)]

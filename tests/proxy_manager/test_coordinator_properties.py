@@ -1,22 +1,19 @@
 """The coordinator among hosts that lose calls, crash and fall silent: nothing is over-granted,
 and when all is well again every session that was initiated has ended."""
 
-from collections import Counter, deque
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from proxy_manager.core import effects as do
+from model_hosts import ModelHosts
 from proxy_manager.core import events as ev
 from proxy_manager.core.coordinator import Coordinator
 from proxy_manager.core.invariants import check
 from proxy_manager.core.model import (
-    Granted,
     HostedSession,
-    Outcome,
     ReservationLapsed,
     SessionLost,
     Times,
@@ -33,38 +30,12 @@ HOSTS = st.sampled_from(sorted(LIMITS))
 SESSIONS = st.sampled_from([f"s{n}" for n in range(8)])
 
 
-@dataclass
-class Container:
-    """A session on a model host."""
-
-    started: bool = False
-    dying: bool = False
-    gone: bool = False
-    said: int = 0
-    acknowledged: int = 0
-
-
-@dataclass
-class ModelHost:
-    """A host as the agent is one: facts, and a call that may break."""
-
-    name: str
-    attachment: int = 0
-    attached: bool = False
-    orders: deque = field(default_factory=deque)
-    containers: dict[str, Container] = field(default_factory=dict)
-
-
-class World(RuleBasedStateMachine):
+class World(ModelHosts, RuleBasedStateMachine):
     placement = RULES
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = 0.0
-        self.core = Coordinator(self.now, TIMES, self.placement)
-        self.hosts = {name: ModelHost(name) for name in LIMITS}
-        self.awaited: Counter[str] = Counter()
-        self.granted: set[str] = set()
+        self.begin(LIMITS, TIMES, self.placement)
         self.initiated: set[str] = set()
         self.ended: set[str] = set()
         self.delivered = 0
@@ -305,71 +276,6 @@ class World(RuleBasedStateMachine):
             there = [c for c in self.hosts[told.host_name].containers.values() if not c.gone]
             started = sum(container.started for container in there)
             assert (told.running, told.held, told.ending) == (started, len(there) - started, 0)
-
-    # -- how the world works
-
-    def submit(self, event):
-        for effect in self.core.handle(event, self.now):
-            match effect:
-                case do.TellHost(name, attachment, order):
-                    assert self.hosts[name].attachment == attachment
-                    self.hosts[name].orders.append(order)
-                case do.DropHost(name):
-                    self.hosts[name].attached = False
-                    self.hosts[name].orders.clear()
-                case do.AnswerReservation(session_id, answer):
-                    self.awaited[session_id] = 0
-                    if isinstance(answer, Granted):
-                        self.granted.add(session_id)
-
-    def hear(self, host, event):
-        if host.attached:
-            self.submit(event)
-
-    def obey(self, host, order):
-        match order:
-            case do.Create(session_id):
-                host.containers.setdefault(session_id, Container())
-            case do.Start((_, session_id)):
-                if session_id in host.containers:
-                    host.containers[session_id].started = True
-            case do.Kill(session_id):
-                if container := host.containers.get(session_id):
-                    container.dying = True
-            case do.Acknowledge(session_id, number):
-                if container := host.containers.get(session_id):
-                    container.acknowledged = max(container.acknowledged, number)
-                    self.drop_if_done(host, session_id)
-
-    def end(self, host, session_id, lost=False):
-        container = host.containers.get(session_id)
-        if container is None or container.gone:
-            return
-        container.gone = True
-        if container.started:
-            container.said += 1
-            self.relay(host, session_id, container, [container.said], lost)
-        self.hear(host, ev.SessionGone(host.name, host.attachment, session_id))
-        self.drop_if_done(host, session_id)
-
-    def relay(self, host, session_id, container, numbers, lost=False):
-        outcomes = tuple(
-            Outcome(
-                session_id,
-                n,
-                n,
-                ends_session=container.gone and n == container.said,
-                loses_session=lost,
-            )
-            for n in numbers
-        )
-        if outcomes:
-            self.hear(host, ev.OutcomesRelayed(host.name, host.attachment, outcomes))
-
-    def drop_if_done(self, host, session_id):
-        container = host.containers.get(session_id)
-        if container and container.gone and container.acknowledged >= container.said:
-            del host.containers[session_id]
 
 
 class DelayedWorld(World):
