@@ -2,11 +2,9 @@
 
 import os
 
-from container_agent.repository.blobs import BlobKind
-from container_agent.repository.errors import RepositoryDamaged
 from container_agent.repository.repository import Repository
 from container_agent.session.restore_entries import Entry
-from container_agent.session.restore_existing import Existing, Places
+from container_agent.session.restore_existing import Existing, places_of
 from container_agent.session.restore_walk import Reach, Selection
 from container_agent.session.tally import Tally
 from container_agent.storage.walk import CLOSED, DIRECTORY_FLAGS, Components
@@ -47,17 +45,6 @@ def count(
     else:
         tally.files += 1
         tally.seen_bytes += entry.size
-
-
-def places_of(entry: Entry, repository: Repository) -> Places:
-    """The blobs of a file, of which one that is missing is like no content of any file."""
-    offset = 0
-    for blob_id in entry.content():
-        size = repository.size_of(BlobKind.DATA, blob_id)
-        if size is None:
-            raise RepositoryDamaged(f"The blob {blob_id.hex()[:16]} is not in the repository.")
-        yield blob_id, offset, offset + size
-        offset += size
 
 
 def opened(target: bytes, path: Components) -> int:

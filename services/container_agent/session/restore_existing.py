@@ -2,9 +2,12 @@
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
+from container_agent.repository.blobs import BlobKind
+from container_agent.repository.errors import BlobMissing
+from container_agent.repository.repository import Repository
 from container_agent.session.restore_entries import Entry, time_of
 from container_agent.storage.read import open_file
 from container_agent.storage.write_metadata import give_metadata
@@ -13,6 +16,17 @@ from sluicegate.v1 import slice_pb2
 # Each blob of a file, with where it begins and ends in it.
 Places = Iterable[tuple[bytes, int, int]]
 READ_BYTES = 1 << 20
+
+
+def places_of(entry: Entry, repository: Repository) -> Iterator[tuple[bytes, int, int]]:
+    """Each blob of a file, with where it begins and ends in it. BlobMissing where there is none."""
+    offset = 0
+    for blob_id in entry.content():
+        size = repository.size_of(BlobKind.DATA, blob_id)
+        if size is None:
+            raise BlobMissing(f"A part of the file is not in the repository: {blob_id.hex()}.")
+        yield blob_id, offset, offset + size
+        offset += size
 
 
 class Existing:

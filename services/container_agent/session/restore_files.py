@@ -2,14 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
 
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.errors import BlobMissing, RepositoryDamaged
 from container_agent.repository.repository import Repository
 from container_agent.session.restore_blobs import BlobMover, FileWritten
 from container_agent.session.restore_entries import Entry
-from container_agent.session.restore_existing import Existing, has_content
+from container_agent.session.restore_existing import Existing, has_content, places_of
 from container_agent.session.tally import Tally
 from container_agent.storage.read import open_file
 from container_agent.storage.walk import Components
@@ -92,7 +91,7 @@ class FileRestorer:
         return create_file(directory, entry.name)
 
     def _is_the_same(self, directory: int, entry: Entry) -> bool:
-        if not self._existing.is_the_same(directory, entry, self._places(entry)):
+        if not self._existing.is_the_same(directory, entry, places_of(entry, self._repository)):
             return False
         self._tally.files -= 1
         self._tally.unchanged_files += 1
@@ -115,7 +114,7 @@ class FileRestorer:
         return len(data)
 
     def _write_soon(self, path: Components, entry: Entry) -> None:
-        places, metadata = list(self._places(entry)), entry.metadata()
+        places, metadata = list(places_of(entry, self._repository)), entry.metadata()
         descriptor = self._create(self._target.directory(path[:-1]), entry)
         if descriptor is None:
             return
@@ -139,22 +138,12 @@ class FileRestorer:
         if file.failure is not None:
             self.unwritten(path, file.failure)
 
-    def _places(self, entry: Entry) -> Iterator[tuple[bytes, int, int]]:
-        """Each blob of a file, with where it begins and ends in it."""
-        offset = 0
-        for blob_id in entry.content():
-            size = self._repository.size_of(BlobKind.DATA, blob_id)
-            if size is None:
-                raise BlobMissing(f"A part of the file is not in the repository: {blob_id.hex()}.")
-            yield blob_id, offset, offset + size
-            offset += size
-
     def span(self, above: Components, entry: Entry, first: int, last: int | None) -> None:
         """Writes the blobs of a large file that begin in a span. What fails is tried again, and
         then told, by the finish."""
         self._tally.seen_bytes += (entry.size if last is None else last) - first
         try:
-            places = list(self._places(entry))
+            places = list(places_of(entry, self._repository))
             directory = self._target.directory(above)
             if self._existing.stays(directory, entry) or self._has_span(
                 directory, entry, [p for p in places if is_within(p[1], first, last)]
@@ -196,7 +185,7 @@ class FileRestorer:
             if self.stays(above, entry):
                 return
             self._tally.files += 1
-            places = list(self._places(entry))
+            places = list(places_of(entry, self._repository))
             directory = self._target.directory(above)
             begun = is_there(directory, part_name(entry))
             if not begun and self._is_the_same(directory, entry):

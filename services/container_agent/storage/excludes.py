@@ -1,6 +1,7 @@
 """What a walk passes over, as if it were not there."""
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,5 +76,4 @@ class Excludes:
             status = os.stat(name, dir_fd=directory, follow_symlinks=False)
         except OSError:
             return False
-        regular = status.st_mode & 0o170000 == 0o100000
-        return regular and status.st_size > self.larger_than_bytes
+        return stat.S_ISREG(status.st_mode) and status.st_size > self.larger_than_bytes
