@@ -1,16 +1,13 @@
 """What a fault means for its slice, and how it is told to a person."""
 
-import errno
-
 from container_agent.repository import errors
 from container_agent.repository.object_failures import AccessDenied, StorageAway
+from container_agent.repository.stores import FULL
 from container_agent.session.tally import Stopped
 from container_agent.session.walking import SourceLost
 from container_agent.storage.write import TargetUnwritable
 from sluicegate.rpc.text import one_line
 from sluicegate.v1 import outcome_pb2
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # The first that fits: a kind of fault stands before the kind that it is one of.
 REASONS: tuple[tuple[type[Exception], outcome_pb2.FailureReason.ValueType], ...] = (
