@@ -13,12 +13,24 @@ from sluicegate.simulation.seeds import run
 SEEDS_MAX = 200
 # What a core does wrong only after this is found sooner where it happens often.
 FORGOTTEN = FaultPlan(until=45.0, every_seconds=8.0, kinds=("forget_host", "slow_host"))
+# A result of an old attempt reaches the data manager only past the proxy manager's own fence: where
+# that one was killed and the words about it were lost or said twice.
+CUT = FaultPlan(
+    until=60.0,
+    every_seconds=2.0,
+    kinds=("cut_data_manager", "kill_proxy_manager", "break_line"),
+    lost=0.2,
+    doubled=0.3,
+)
 
 
 def worlds():
-    """Those of the seeds, and as many in which hosts are forgotten again and again."""
+    """Those of the seeds, and as many with each plan that does the same again and again."""
     usual = map(draw, range(SEEDS_MAX))
-    return chain(usual, (replace(draw(seed), faults=FORGOTTEN) for seed in range(SEEDS_MAX)))
+    planned = (
+        replace(draw(seed), faults=plan) for plan in (FORGOTTEN, CUT) for seed in range(SEEDS_MAX)
+    )
+    return chain(usual, planned)
 
 
 def breaks(name, world):
