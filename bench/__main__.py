@@ -1,34 +1,29 @@
-"""`make bench`: Sluicegate beside Debian's restic, on the same data, in one run.
+"""`make bench`: Sluicegate beside the programs that people use today, on the same data, in one run.
 
-Each figure is the median of the rounds; the two programs take turns, so that a machine whose
-speed drifts is unfair to neither. The repository lies in memory first, then on disk.
+Each figure is the median of the rounds; the programs take turns, so that a machine whose speed
+drifts is unfair to none. What they keep and restore lies in memory first, then on disk.
 """
 
 import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from statistics import median
 
-from bench.data import SETS, stored_bytes
+from bench.data import SETS, change, stored_bytes
 from bench.measure import Taken, clean_environment, take
+from bench.peers import PASSWORD, PEERS, STREAMS, Peer, kept, restored
 
-STREAMS = 2
-ENV = clean_environment("bench")
-SLUICEGATE = Path(sys.executable).parent / "sluicegate"
+ENV = clean_environment(PASSWORD)
+SEED = 5
+MIB = 1 << 20
+BESIDE = "restic"
 
-
-@dataclass(frozen=True)
-class Round:
-    """One backup and one restore by one program."""
-
-    backup: Taken
-    restore: Taken
-    stored: int
+Round = dict[str, Taken]
 
 
 @contextmanager
@@ -41,78 +36,75 @@ def scratch(place: Path) -> Iterator[Path]:
         shutil.rmtree(path)
 
 
-def by_restic(source: Path, place: Path) -> Round:
-    """restic with its defaults, without its cache, as a repository at hand needs none."""
+def turn(peer: Peer, source: Path, place: Path) -> tuple[Round, int]:
+    """Backs up, backs up what is unchanged, then what is changed by one part in a hundred, and
+    restores that. What each took, and the bytes stored by the first."""
+    backup = peer.backup
     with scratch(place) as at:
-        restic = ["restic", "--no-cache", "--quiet", "-r", at / "repository"]
-        take([*restic, "init"], ENV)
-        backup = take([*restic, "backup", source], ENV)
-        stored = stored_bytes(at / "repository")
-        restore = take([*restic, "restore", "latest", "--target", at / "restored"], ENV)
-    return Round(backup, restore, stored)
-
-
-def by_sluicegate(source: Path, place: Path) -> Round:
-    """Sluicegate embedded, as `sluicegate backup` runs for everybody."""
-    with scratch(place) as at:
-        repository = ["--repo", at / "repository"]
-        take([SLUICEGATE, "init", *repository], ENV)
-        backup = take([SLUICEGATE, "backup", source, *repository, "--streams", STREAMS], ENV)
-        stored = stored_bytes(at / "repository")
-        restore = take([SLUICEGATE, "restore", "latest", *repository, "--to", at / "restored"], ENV)
-    return Round(backup, restore, stored)
-
-
-def row(name: str, what: str, ours: list[Taken], theirs: list[Taken], stored: float | None) -> str:
-    """One line of the table."""
-    mine, other = (median(t.wall_seconds for t in taken) for taken in (ours, theirs))
-    cpu = median(t.cpu_seconds for t in ours)
-    peak = max(t.peak_mib for t in ours)
-    ratio = f"{stored:8.3f}" if stored is not None else " " * 8
-    return (
-        f"{name:14} {what:8} {other:8.2f} {mine:11.2f} {other / mine:7.2f}x {cpu:8.2f} {peak:9.0f}"
-        f" {ratio}"
-    )
+        if peer.begin:
+            take(peer.begin(at), ENV)
+        taken = {"backup": take(backup(source, at), ENV)}
+        stored = stored_bytes(kept(at))
+        taken["unchanged"] = take(backup(source, at), ENV)
+        change(source, Random(SEED))
+        taken["1 % changed"] = take(backup(source, at), ENV)
+        restored(at).mkdir()
+        taken["restore"] = take(peer.restore(at), ENV, restored(at))
+    change(source, Random(SEED))
+    return taken, stored
 
 
 HEADER = (
-    f"{'data':14} {'':8} {'restic s':>8} {'sluicegate s':>11} {'faster':>7} {'cpu s':>8}"
-    f" {'peak MiB':>9} {'stored':>8}"
+    f"{'data':14} {'':12} {'program':11} {'wall s':>8} {'of restic':>10} {'cpu s':>8}"
+    f" {'peak MiB':>9} {'stored MiB':>11}"
 )
 
 
-def compare(name: str, source: Path, place: Path, rounds: int) -> None:
-    """Prints the two lines of one data set in one place."""
-    theirs, ours = [], []
-    for _ in range(rounds):
-        theirs.append(by_restic(source, place))
-        ours.append(by_sluicegate(source, place))
-    stored = ours[0].stored / theirs[0].stored
-    print(row(name, "backup", [r.backup for r in ours], [r.backup for r in theirs], stored))
-    print(row(name, "restore", [r.restore for r in ours], [r.restore for r in theirs], None))
-    sys.stdout.flush()
+def rows(name: str, rounds: dict[str, list[Round]], stored: dict[str, int]) -> Iterator[str]:
+    """The lines of one data set, by what is done and who did it."""
+    for what in next(iter(rounds.values()))[0]:
+        wall = {peer: median(r[what].wall_seconds for r in each) for peer, each in rounds.items()}
+        for peer, each in rounds.items():
+            beside = f"{wall[peer] / wall[BESIDE]:10.2f}" if BESIDE in wall else " " * 10
+            cpu = median(r[what].cpu_seconds for r in each)
+            peak = max(r[what].peak_mib for r in each)
+            line = (
+                f"{name:14} {what:12} {peer:11} {wall[peer]:8.2f} {beside} {cpu:8.2f} {peak:9.0f}"
+            )
+            yield f"{line} {stored[peer] / MIB:11.1f}" if what == "backup" else line
+
+
+def compare(name: str, source: Path, place: Path, peers: Sequence[Peer], count: int) -> None:
+    """Prints all lines of one data set in one place."""
+    rounds: dict[str, list[Round]] = {peer.name: [] for peer in peers}
+    stored = {}
+    for _ in range(count):
+        for peer in peers:
+            taken, stored[peer.name] = turn(peer, source, place)
+            rounds[peer.name].append(taken)
+    print("\n".join(rows(name, rounds, stored)), flush=True)
 
 
 def main() -> None:
     """Measures and prints."""
+    names = [peer.name for peer in PEERS]
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory-only", action="store_true")
+    parser.add_argument("--peers", nargs="+", choices=names, default=names)
     parser.add_argument("sets", nargs="*", default=list(SETS))
     options = parser.parse_args()
+    peers = [peer for peer in PEERS if peer.name in options.peers]
     places = {"memory": Path("/dev/shm")}
     if not options.memory_only:
         places["disk"] = Path("/var/tmp")
-    with scratch(Path("/dev/shm")) as sources:
+    for kind, place in places.items():
+        print(f"\nkept and restored in {kind}, {STREAMS} streams\n{HEADER}", flush=True)
         for name in options.sets:
-            (sources / name).mkdir()
-            SETS[name](sources / name)
-        for kind, place in places.items():
-            print(f"\nrepository and restored files in {kind}, {STREAMS} streams")
-            print(HEADER, flush=True)
-            for name in options.sets:
-                compare(name, sources / name, place, options.rounds)
+            with scratch(Path("/var/tmp")) as source:
+                SETS[name](source)
+                compare(name, source, place, peers, options.rounds)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

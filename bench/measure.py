@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 RUN_SECONDS = 900.0
 
@@ -18,13 +19,14 @@ class Taken:
     peak_mib: float
 
 
-def take(command: Sequence[object], env: dict[str, str]) -> Taken:
+def take(command: Sequence[object], env: dict[str, str], directory: Path | None = None) -> Taken:
     """Runs a command to its good end. An exit code other than 0 is an error with its words."""
     before = time.monotonic()
     child = subprocess.Popen(
         # A wrapper of its own for each run, so that the figures are of its children alone.
         ["/usr/bin/env", "python3", "-c", WRAPPER, *map(str, command)],
         env=env,
+        cwd=directory,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
