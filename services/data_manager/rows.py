@@ -41,6 +41,7 @@ def run_row(run: Run) -> dict[str, object]:
         "read_policy": request.read_policy,
         "overwrite": request.overwrite,
         "dry_run": request.dry_run,
+        "part": request.part,
         **_options_row(request.options),
         "start_time_ns": run.start_time_ns,
         "end_time_ns": run.end_time_ns,
@@ -146,6 +147,7 @@ def _request_of_row(row: Row) -> Request:
         read_policy=row["read_policy"],
         overwrite=Overwrite(row["overwrite"]),
         dry_run=bool(row["dry_run"]),
+        part=row["part"],
     )
 
 

@@ -84,8 +84,13 @@ def restore_request(message: pb.CreateRestoreRequest) -> Request:
 
 def verify_request(message: pb.CreateVerifyRequest) -> Request:
     """What a verify is to do."""
-    location, snapshot = message.repository.location, message.verify.snapshot
-    return Request(RunKind.VERIFY, location, snapshot=snapshot, options=SERVED)
+    return Request(
+        RunKind.VERIFY,
+        message.repository.location,
+        snapshot=message.verify.snapshot,
+        options=replace(SERVED, streams=message.streams or SERVED.streams),
+        part=message.verify.part.SerializeToString(),
+    )
 
 
 def backup_message(standing: Standing) -> pb.Backup:

@@ -68,7 +68,19 @@ def slice_message(assignment: Assignment) -> slice_pb2.Slice:
                 )
             )
         case SliceKind.VERIFY:
-            message.verify.CopyFrom(slice_pb2.VerifyWork(snapshot=run.request.snapshot))
+            message.verify.CopyFrom(
+                slice_pb2.VerifyWork(
+                    snapshot=run.request.snapshot, part=_part(run), start=_start(run)
+                )
+            )
+        case SliceKind.VERIFY_PACKS:
+            message.verify_packs.CopyFrom(
+                slice_pb2.VerifyPacksWork(
+                    snapshot=(run.snapshot_id or b"").hex(),
+                    part=_part(run),
+                    span=_span_message(slice_.span),
+                )
+            )
     return message
 
 
@@ -131,6 +143,10 @@ def _plan(run: Run) -> slice_pb2.RestorePlan:
         overwrite=slice_pb2.Overwrite.Value(f"OVERWRITE_{run.request.overwrite.name}"),
         dry_run=run.request.dry_run,
     )
+
+
+def _part(run: Run) -> slice_pb2.Part | None:
+    return slice_pb2.Part.FromString(run.request.part) if run.request.part else None
 
 
 def _start(run: Run) -> slice_pb2.Position:

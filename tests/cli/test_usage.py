@@ -47,6 +47,8 @@ def refused(*arguments: object, code: int, env: dict[str, str] | None = None) ->
         (["restore", "abc", "--repo", "/x", "--to", "/y"], "four digits"),
         (["restore", "latest", "--repo", "/x"], "--to"),
         (["verify", "xyz", "--repo", "/x"], "latest"),
+        (["verify", "--part", "0/7", "--repo", "/x"], "0/7: a part is one of at most 256"),
+        (["verify", "--part", "7", "--repo", "/x"], "such as 1/7"),
     ],
 )
 def test_a_usage_error_is_one_line_and_exits_with_2(arguments: list[str], said: str):

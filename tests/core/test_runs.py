@@ -111,7 +111,7 @@ def test_an_idle_data_manager_waits_for_the_tick(talk):
     assert talk.orchestrator.wake_time() == talk.now + 5.0
 
 
-def test_verify_has_one_slice_and_restore_three_kinds(talk):
+def test_an_empty_verify_has_one_slice_and_a_restore_three_kinds(talk):
     talk.begin("v", kind=RunKind.VERIFY)
     talk.finish(1)
     assert talk.state("v") is RunState.SUCCEEDED

@@ -125,7 +125,8 @@ async def test_a_session_restores_what_it_is_fed(tree: Path, tmp_path: Path):
         agent.feed([slice_pb2.Slice(slice_id="run:1", attempt=1, restore=work)])
         last = slice_pb2.RestoreFinishWork(plan=plan, range_bytes=1 << 20)
         agent.feed([slice_pb2.Slice(slice_id="run:close", attempt=1, restore_finish=last)])
-        agent.feed([verify_slice(9)])
+        packs = slice_pb2.VerifyPacksWork(span=slice_pb2.Span(start=slice_pb2.Position()))
+        agent.feed([slice_pb2.Slice(slice_id="run:9", attempt=1, verify_packs=packs)])
         agent.drain()
         assert await session.exit_code() == 0
         assert [end.message for end in agent.ends()] == [""] * 4

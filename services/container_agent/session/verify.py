@@ -1,81 +1,70 @@
-"""VERIFY: reads packs back and checks every hash."""
+"""VERIFY: follows all that snapshots refer to, and cuts the packs to be read into slices."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.errors import BlobMissing, RepositoryDamaged
 from container_agent.repository.repository import Repository
-from container_agent.repository.verification import PackReport
+from container_agent.session.crawl import CUTS_AT_ONCE, Report
 from container_agent.session.restore_entries import read_tree
 from container_agent.session.tally import Tally
-from sluicegate.v1 import slice_pb2
+from sluicegate.v1 import outcome_pb2, slice_pb2
 
-# Each thread holds a whole pack.
-THREADS = 2
-LOOK_SECONDS = 1.0
-NAMED_MAX = 5
+# Packs have some 16 to 64 MiB: so a slice takes seconds.
+PACKS_PER_SLICE = 16
 
 
-def verify(work: slice_pb2.VerifyWork, repository: Repository, tally: Tally) -> bytes:
-    """Reads every pack, or those of one snapshot, and follows every tree to its files' blobs.
+def verify(
+    work: slice_pb2.VerifyWork, repository: Repository, report_cuts: Report, tally: Tally
+) -> bytes:
+    """Tells the cuts from `work.start` on; what is missing is listed. Returns the snapshot's id,
+    nothing when all are verified.
 
-    RepositoryDamaged when something is not what was written; only at the end, so that one line
-    says how much it is.
+    Every tree is read and every blob of a file must be known, also when only some packs are read.
     """
-    faults = Faults()
+    references = References(repository, tally)
+    snapshot_id = b""
     if work.snapshot:
-        trees = [repository.find_snapshot(work.snapshot).tree]
+        snapshot = repository.find_snapshot(work.snapshot)
+        snapshot_id = snapshot.snapshot_id
+        references.follow([snapshot.tree])
     else:
-        trees = [snapshot.tree for snapshot in repository.snapshots()]
-    references = References(repository, tally, faults)
-    references.follow(trees)
-    packs = references.packs if work.snapshot else repository.packs()
-    for report in verified(repository, packs, tally):
-        tally.read_bytes += report.read_bytes
-        tally.blobs += report.blobs
-        faults.add(report.errors)
-    faults.raise_if_any()
-    return b""
+        references.follow(snapshot.tree for snapshot in repository.snapshots())
+    packs = sorted(references.packs) if work.snapshot else repository.packs()
+    packs = [pack for pack in packs if pack.hex().encode() >= work.start.path]
+    chosen = [pack for pack in packs if is_in_part(pack, work.part)]
+    cuts = list(cuts_of(chosen, work.start))
+    for at in range(0, len(cuts), CUTS_AT_ONCE):
+        report_cuts(cuts[at : at + CUTS_AT_ONCE], snapshot_id)
+    return snapshot_id
 
 
-class Faults:
-    """What is wrong: the first few in words, and how many there are."""
+def is_in_part(pack_id: bytes, part: slice_pb2.Part) -> bool:
+    """Whether a pack belongs to a part; an empty message is all of them."""
+    return not part.parts or (pack_id[0] + 1 - part.number) % part.parts == 0
 
-    def __init__(self) -> None:
-        self._named: list[str] = []
-        self._count = 0
 
-    def add(self, faults: Sequence[str]) -> None:
-        """Notes the faults of one thing; the first stands for the others."""
-        self._count += len(faults)
-        if faults and len(self._named) < NAMED_MAX:
-            self._named.append(faults[0].rstrip("."))
-
-    def raise_if_any(self) -> None:
-        """RepositoryDamaged when there was one."""
-        if self._count:
-            named = "; ".join(self._named)
-            others = self._count - len(self._named)
-            more = f"; and {others} more" if others else ""
-            raise RepositoryDamaged(
-                f"The repository is damaged in {self._count} places: {named}{more}."
-            )
+def cuts_of(packs: Sequence[bytes], start: slice_pb2.Position) -> Iterator[outcome_pb2.Cut]:
+    """Spans of packs in order of their ids, which lie end to end from a start."""
+    for at in range(0, len(packs), PACKS_PER_SLICE):
+        some, following = packs[at : at + PACKS_PER_SLICE], packs[at + PACKS_PER_SLICE :][:1]
+        stop = slice_pb2.Position(path=following[0].hex().encode()) if following else None
+        yield outcome_pb2.Cut(span=slice_pb2.Span(start=start, stop=stop), files=len(some))
+        start = stop or start
 
 
 class References:
     """What snapshots refer to: every tree is read once, every blob of a file must be stored."""
 
-    def __init__(self, repository: Repository, tally: Tally, faults: Faults) -> None:
+    def __init__(self, repository: Repository, tally: Tally) -> None:
         self._repository = repository
         self._read_blob = repository.reader().read_blob
         self._tally = tally
-        self._faults = faults
         self._seen: set[bytes] = set()
         self.packs: set[bytes] = set()
 
     def follow(self, trees: Iterable[bytes]) -> None:
-        """Follows trees to all that they refer to."""
+        """Follows trees to all that they refer to. What is missing or damaged is listed."""
         waiting = [tree for tree in trees if self._is_new(tree)]
         while waiting:
             self._tally.check()
@@ -96,27 +85,18 @@ class References:
                 if entry.is_directory and self._is_new(subtree := entry.subtree()):
                     yield subtree
         except (BlobMissing, RepositoryDamaged) as fault:
-            self._faults.add([str(fault)])
+            list_damage(self._tally, f"tree {tree.hex()}", str(fault))
 
     def _is_stored(self, kind: BlobKind, blob_id: bytes) -> bool:
         pack = self._repository.pack_of(kind, blob_id)
         if pack is None:
-            self._faults.add([f"the {kind.word} blob {blob_id.hex()[:16]} is in no pack"])
+            told = f"the {kind.word} blob {blob_id.hex()[:16]} is in no pack"
+            list_damage(self._tally, f"{kind.word} {blob_id.hex()}", told)
             return False
         self.packs.add(pack)
         return True
 
 
-def verified(repository: Repository, packs: Iterable[bytes], tally: Tally) -> Iterator[PackReport]:
-    """Checks packs side by side."""
-    coming = iter(packs)
-    running: set[Future[PackReport]] = set()
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="verify") as threads:
-        while True:
-            tally.check()
-            while len(running) < THREADS and (pack := next(coming, None)) is not None:
-                running.add(threads.submit(repository.verify_pack, pack))
-            if not running:
-                return
-            done, running = wait(running, LOOK_SECONDS, FIRST_COMPLETED)
-            yield from (report.result() for report in done)
+def list_damage(tally: Tally, name: str, told: str) -> None:
+    """Lists what is not as it was written."""
+    tally.list_unread(name.encode(), outcome_pb2.UNREAD_REASON_DAMAGED, told)

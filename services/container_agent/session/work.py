@@ -19,6 +19,7 @@ from container_agent.session.restore_finish import restore_finish
 from container_agent.session.seal import seal
 from container_agent.session.tally import Tally
 from container_agent.session.verify import verify
+from container_agent.session.verify_packs import PacksToVerify, verify_packs
 from sluicegate.rpc.text import one_line
 from sluicegate.rpc.tracing import Tracing
 from sluicegate.v1 import outcome_pb2, slice_pb2
@@ -87,6 +88,7 @@ class Work:
         self._stopping = stopping
         self._report = report
         self._running: tuple[slice_pb2.Slice, Tally] | None = None
+        self._packs: PacksToVerify | None = None
         self._slices_done = 0
 
     def perform(self, slice_: slice_pb2.Slice) -> outcome_pb2.SliceEnd:
@@ -135,7 +137,10 @@ class Work:
             case "restore_finish":
                 return restore_finish(slice_.restore_finish, repository, tally)
             case "verify":
-                return verify(slice_.verify, repository, tally)
+                return verify(slice_.verify, repository, Reporting(slice_, self._report), tally)
+            case "verify_packs":
+                self._packs = self._packs or PacksToVerify(repository)
+                return verify_packs(slice_.verify_packs, repository, self._packs, tally)
             case _:
                 raise ValueError(f"work of a kind that this version does not know: {slice_}")
 

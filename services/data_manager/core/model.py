@@ -24,6 +24,7 @@ class SliceKind(StrEnum):
     RESTORE = "restore"
     RESTORE_FINISH = "restore_finish"
     VERIFY = "verify"
+    VERIFY_PACKS = "verify_packs"
 
 
 class RunState(StrEnum):
@@ -95,13 +96,14 @@ class Overwrite(StrEnum):
 
 
 class UnreadReason(StrEnum):
-    """Why one file is not, or not wholly, in a backup."""
+    """Why one file is not, or not wholly, in a backup; or what of a repository is damaged."""
 
     DENIED = "denied"
     VANISHED = "vanished"
     CHANGED = "changed"
     IO_ERROR = "io_error"
     SLICE_FAILED = "slice_failed"
+    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ class Request:
     `source` is the asset of a backup and `storage` the primary storage that it lies on, `snapshot`
     what a restore or verify names, `target` and `include` where a restore goes and what of it.
     `excludes` and `read_policy` of a backup are for its sessions alone: messages, encoded.
-    A restore with `dry_run` writes nothing.
+    `part` of a verify is one too, empty for the whole. A restore with `dry_run` writes nothing.
     """
 
     kind: RunKind
@@ -189,6 +191,7 @@ class Request:
     read_policy: bytes = b""
     overwrite: Overwrite = Overwrite.ALWAYS
     dry_run: bool = False
+    part: bytes = b""
 
 
 @dataclass(frozen=True)

@@ -184,7 +184,8 @@ def _body_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> No
 
 
 def _list_unread(state: State, live: Live, slice_: Slice, event: SliceEnded) -> int:
-    """Lists the files that a slice could not read; how many there are.
+    """Lists the files that a slice could not read; how many there are. Damage fails the run, but
+    at its end: so it tells all that there is.
 
     A seal names the slices that failed for good, which are listed since they were given up.
     """
@@ -192,4 +193,7 @@ def _list_unread(state: State, live: Live, slice_: Slice, event: SliceEnded) -> 
     for file in event.unread_files:
         if not known or file.reason is not UnreadReason.SLICE_FAILED:
             state.list_unread(live, file)
+        if file.reason is UnreadReason.DAMAGED and live.run.failure is None:
+            damaged = Failure.REPOSITORY_DAMAGED
+            state.save_run(live, replace(live.run, failure=damaged, message=file.detail))
     return max(0, event.unread_count - known)

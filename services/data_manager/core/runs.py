@@ -9,6 +9,7 @@ from data_manager.core.slices import put_back_session, stop
 from data_manager.core.state import State
 
 CANCELLED = "cancelled on request; what is stored is kept and used by the next run"
+DAMAGED = "the repository is damaged in {count:,} places, first: {first}"
 SILENT = "it did not answer when told to stop"
 
 
@@ -58,10 +59,13 @@ def _queue_new(state: State, live: Live, number: int, kind: SliceKind) -> None:
 
 def _has_result(live: Live) -> bool:
     last = live.closing if SHAPES[live.run.request.kind].closing else live.opening
-    return last is not None and last.state is SliceState.DONE
+    return last is not None and last.state is SliceState.DONE and not live.open_slices
 
 
 def _with_result(live: Live) -> Run:
+    if live.run.failure is Failure.REPOSITORY_DAMAGED:
+        message = DAMAGED.format(count=live.run.unread_count, first=live.run.message)
+        return replace(live.run, state=RunState.FAILED, message=message)
     whole = not live.run.unread_count and not live.tally[SliceState.FAILED]
     result = live.closing.result_id if live.closing else b""
     state = RunState.SUCCEEDED if whole else RunState.PARTIAL

@@ -109,17 +109,19 @@ class RestoreRun(Struct, frozen=True):
 
 
 class VerifyRun(Struct, frozen=True):
-    """A verify of a whole repository, or of what one snapshot refers to."""
+    """A verify of a whole repository, or of a part of it."""
 
     run_id: str
     repository: str
-    snapshot: str
+    work: slice_pb2.VerifyWork
+    streams: int
 
     async def create(self, stub: "Stub") -> None:
         request = pb.CreateVerifyRequest(
             verify_id=self.run_id,
             repository=slice_pb2.Repository(location=self.repository),
-            verify=slice_pb2.VerifyWork(snapshot=self.snapshot),
+            verify=self.work,
+            streams=self.streams,
         )
         await stub.CreateVerify(request, timeout=CALL_SECONDS)
 

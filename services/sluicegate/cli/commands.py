@@ -12,6 +12,9 @@ from sluicegate.cli.excludes import gathered
 from sluicegate.cli.failures import UsageError
 from sluicegate.cli.places import absolute, asset_path, repository_location, where
 
+PART = re.compile(r"[0-9]+/[0-9]+")
+PART_NUMBERS = range(1, 1 << 32)
+PARTS_MAX = 256
 SNAPSHOT = re.compile(r"latest|[0-9a-f]{4,64}")
 
 
@@ -62,23 +65,33 @@ def verify(
     snapshot: str | None,
     repo: str,
     *,
+    part: str | None,
+    streams: int,
     server: str | None,
     password_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Reads a repository back, or what one snapshot of it refers to."""
+    """Reads a repository back, or a part of it."""
     location = repository_location(repo, server)
     wanted = _snapshot(snapshot) if snapshot else ""
-    place = where(server, 1, location, password_file)
+    chosen = _part(part) if part else None
+    place = where(server, streams, location, password_file)
     from sluicegate.cli import runs
 
-    runs.verify(place, location, wanted, as_json=as_json)
+    runs.verify(place, location, wanted, chosen, streams, as_json=as_json)
 
 
 def _snapshot(given: str) -> str:
     if not SNAPSHOT.fullmatch(given):
         raise UsageError(f"{given}: a snapshot is `latest` or at least four digits of its id")
     return given
+
+
+def _part(given: str) -> tuple[int, int]:
+    number, _, parts = given.partition("/")
+    if PART.fullmatch(given) and int(number) in PART_NUMBERS and 1 <= int(parts) <= PARTS_MAX:
+        return int(number), int(parts)
+    raise UsageError(f"{given}: a part is one of at most {PARTS_MAX}, such as 1/7")
 
 
 def _included(given: str) -> bytes:

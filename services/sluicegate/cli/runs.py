@@ -14,6 +14,7 @@ from sluicegate.cli.failures import ExitCode, say
 from sluicegate.cli.reporting import print_json, reporter
 from sluicegate.cli.summary import (
     backup_lines,
+    damage_lines,
     exit_code,
     restore_lines,
     summary_object,
@@ -67,9 +68,19 @@ def restore(
     _conduct(RestoreRun(_new_id(), location, plan, streams), place, restore_lines, as_json=as_json)
 
 
-def verify(place: Place, location: str, snapshot: str, *, as_json: bool) -> None:
+def verify(
+    place: Place,
+    location: str,
+    snapshot: str,
+    part: tuple[int, int] | None,
+    streams: int,
+    *,
+    as_json: bool,
+) -> None:
     """Reads a repository back; with a snapshot, only what that refers to."""
-    _conduct(VerifyRun(_new_id(), location, snapshot), place, verify_lines, as_json=as_json)
+    chosen = slice_pb2.Part(number=part[0], parts=part[1]) if part else None
+    work = slice_pb2.VerifyWork(snapshot=snapshot, part=chosen)
+    _conduct(VerifyRun(_new_id(), location, work, streams), place, verify_lines, as_json=as_json)
 
 
 def _excludes(excluding: Excluding) -> slice_pb2.Excludes:
@@ -102,6 +113,8 @@ def _conduct(
         print_json(summary_object(standing))
     elif code in (ExitCode.ALL, ExitCode.SOME_UNREAD):
         print("\n".join(lines(standing)))
+    elif damaged := damage_lines(standing):
+        print("\n".join(damaged))
     if code == ExitCode.INTERRUPTED:
         say("interrupted; what was stored is kept and used by the next run")
     elif code == ExitCode.NOTHING:

@@ -17,6 +17,7 @@ REASONS = {
     outcome_pb2.UNREAD_REASON_CHANGED: "changed while it was read; what was read is saved",
     outcome_pb2.UNREAD_REASON_IO_ERROR: "input/output error",
     outcome_pb2.UNREAD_REASON_SLICE_FAILED: "its slice failed",
+    outcome_pb2.UNREAD_REASON_DAMAGED: "damaged",
 }
 NANOSECONDS = 10**9
 
@@ -112,7 +113,15 @@ def verify_lines(standing: Standing) -> list[str]:
         _row("verified", f"{standing.status.counts.blobs:,} blobs, each as it was written"),
         _row("read", _read(standing.status)),
         _row("time", show_seconds(_seconds(standing.status))),
+        *_unread_lines(standing.status, "not read"),
     ]
+
+
+def damage_lines(standing: Standing) -> list[str]:
+    """What a verify found that is not as it was written."""
+    if standing.status.failure != outcome_pb2.FAILURE_REASON_REPOSITORY_DAMAGED:
+        return []
+    return _unread_lines(standing.status, "damaged", "place")
 
 
 def _row(name: str, value: str) -> str:
@@ -139,12 +148,12 @@ def _run_rows(status: pb.RunStatus) -> list[str]:
     ]
 
 
-def _unread_lines(status: pb.RunStatus, name: str) -> list[str]:
+def _unread_lines(status: pb.RunStatus, name: str, thing: str = "file") -> list[str]:
     """The files that are missing, each with the reason, names made safe to show."""
     count, listed = status.unread_files_count, status.unread_files
     if not count and not status.slices.failed:
         return []
-    lines = [_row(name, f"{count:,} files" if count != 1 else "1 file")]
+    lines = [_row(name, f"{count:,} {thing}s" if count != 1 else f"1 {thing}")]
     lines += [f"  {printable(file.path) or '.'}: {_why(file)}" for file in listed]
     if count > len(listed):
         lines.append(f"  and {count - len(listed):,} more")
