@@ -55,6 +55,7 @@ def restored(repository, target, overwrite, dry_run=False):
     assert not tally.unread and not last.unread
     tally.files += last.files
     tally.unchanged_files += last.unchanged_files
+    tally.seen_bytes += last.seen_bytes
     return tally
 
 
@@ -154,3 +155,10 @@ def test_a_dry_run_changes_nothing_and_tells_what_would_be(repository, source, p
     nowhere = tmp_path / "nowhere"
     assert restored(repository, nowhere, ALWAYS, dry_run=True).files == len(FILES)
     assert not nowhere.exists()
+
+
+def test_a_dry_run_counts_the_bytes_of_a_hard_linked_file_once(repository, source, tmp_path):
+    once = sum((source / name).stat().st_size for name in FILES if name != "two")
+    dry = restored(repository, tmp_path / "nowhere", ALWAYS, dry_run=True)
+    written = restored(repository, tmp_path / "to", ALWAYS)
+    assert dry.seen_bytes == written.seen_bytes == once

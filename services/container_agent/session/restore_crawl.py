@@ -11,6 +11,7 @@ from container_agent.repository.repository import Repository
 from container_agent.session.crawl import CUTS_AT_ONCE, SOON_SECONDS, TELL_SECONDS, Report
 from container_agent.session.cutting import SparseSize, cut
 from container_agent.session.restore_entries import Told
+from container_agent.session.restore_links import HardLinks
 from container_agent.session.restore_walk import Reach, Selection
 from container_agent.session.tally import Tally
 from container_agent.session.walking import place_of
@@ -85,14 +86,18 @@ def zero_blobs() -> frozenset[str]:
 def entries(
     selection: Selection, reach: Reach, tally: Tally, sizes: Sizes
 ) -> Iterator[tuple[Components, int]]:
-    """The entries in reach with what a slice has to write of each, counted."""
+    """The entries in reach with what a slice has to write of each, counted. The bytes of a
+    hard-linked file are written once, and so counted once."""
+    links = HardLinks()
     for above, run in selection.runs(reach):
         tally.check()
         for name, told in run:
             size = 0
             if told.type == "file":
                 tally.files += 1
-                tally.seen_bytes += told.size
+                linked = told.links > 1 and told.inode
+                if not linked or links.meet(told, (*above, name)) is None:
+                    tally.seen_bytes += told.size
                 size = sizes.of(told)
             elif told.type == "dir":
                 tally.directories += 1

@@ -3,9 +3,11 @@
 import os
 
 from container_agent.repository.repository import Repository
+from container_agent.session.restore_dry import count_linked
 from container_agent.session.restore_entries import Entry, small_files_alone
 from container_agent.session.restore_existing import Existing
 from container_agent.session.restore_files import FileRestorer
+from container_agent.session.restore_links import HardLinks
 from container_agent.session.restore_walk import Selection
 from container_agent.session.tally import Tally
 from container_agent.storage.walk import Components
@@ -21,6 +23,7 @@ def restore_finish(
     """Completes large files, makes hard-linked ones, and gives directories their metadata, the
     deepest first, each when nothing more is put into it. Doing it again does it anew."""
     if work.plan.dry_run:
+        count_linked(work, repository, tally)
         return b""
     finish = Finish(work, repository, tally)
     try:
@@ -41,10 +44,9 @@ class Finish:
         self._selection = Selection(repository, work.plan, self._needless)
         self._target = Target(work.plan.target, self._leave)
         self._files = FileRestorer(repository, self._target, Existing(work.plan), tally)
-        # The nodes of the directories that are open; of each hard-linked file that has names to
-        # come, the first place and how many they are.
+        # The nodes of the directories that are open.
         self._entered: dict[Components, Entry] = {}
-        self._linked: dict[tuple[int, int], tuple[Components | None, int]] = {}
+        self._links = HardLinks()
 
     def run(self) -> None:
         """Walks all of it."""
@@ -83,15 +85,12 @@ class Finish:
         """Writes the first of a file's names, and links the others to it. A name that stays as it
         was before is none to link to."""
         path = (*above, entry.name)
-        key = (entry.told.device_id, entry.told.inode)
-        first, to_come = self._linked.pop(key, (None, entry.told.links))
         try:
             stays = self._files.stays(above, entry)
         except OSError as failure:
             self._files.unwritten(path, failure)
             stays = True
-        if to_come > 1:
-            self._linked[key] = (first if first or stays else path, to_come - 1)
+        first = self._links.meet(entry.told, None if stays else path)
         if stays:
             return
         if first is None:
