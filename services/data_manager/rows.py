@@ -41,6 +41,7 @@ def run_row(run: Run) -> dict[str, object]:
         "read_policy": request.read_policy,
         "overwrite": request.overwrite,
         "dry_run": request.dry_run,
+        "drop_privileges": request.drop_privileges,
         "part": request.part,
         **_options_row(request.options),
         "start_time_ns": run.start_time_ns,
@@ -147,6 +148,7 @@ def _request_of_row(row: Row) -> Request:
         read_policy=row["read_policy"],
         overwrite=Overwrite(row["overwrite"]),
         dry_run=bool(row["dry_run"]),
+        drop_privileges=bool(row["drop_privileges"]),
         part=row["part"],
     )
 

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS runs (
   read_policy BLOB NOT NULL,
   overwrite TEXT NOT NULL,
   dry_run INTEGER NOT NULL,
+  drop_privileges INTEGER NOT NULL,
   part BLOB NOT NULL,
   streams INTEGER NOT NULL,
   slices_per_session INTEGER NOT NULL,

@@ -79,6 +79,7 @@ def restore_request(message: pb.CreateRestoreRequest) -> Request:
         options=replace(SERVED, streams=message.streams or SERVED.streams),
         overwrite=_overwrite(message.plan.overwrite),
         dry_run=message.plan.dry_run,
+        drop_privileges=message.plan.drop_privileges,
     )
 
 

@@ -142,6 +142,7 @@ def _plan(run: Run) -> slice_pb2.RestorePlan:
         include=run.request.include,
         overwrite=slice_pb2.Overwrite.Value(f"OVERWRITE_{run.request.overwrite.name}"),
         dry_run=run.request.dry_run,
+        drop_privileges=run.request.drop_privileges,
     )
 
 

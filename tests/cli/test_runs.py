@@ -137,10 +137,19 @@ async def test_a_dry_run_of_a_restore_says_what_it_would_write(data_manager):
     assert "would keep 7 files" in out
     [request] = data_manager.runs.asked
     assert request.plan.overwrite == slice_pb2.OVERWRITE_IF_NEWER
-    assert request.plan.dry_run
+    assert request.plan.dry_run and not request.plan.drop_privileges
     data_manager.runs.will_show(done)
     _, out, _ = await run(*words, "--json")
     assert json.loads(out.splitlines()[-1])["dry_run"]
+
+
+async def test_t15_a_restore_without_what_gives_rights_is_asked_for(data_manager):
+    data_manager.runs.will_show(DONE)
+    words = ("restore", "latest", "--repo", "/r", "--to", "/to", "--drop-privileges")
+    code, _, said = await run(*words, "--server", data_manager.address)
+    assert (code, said) == (0, "")
+    [request] = data_manager.runs.asked
+    assert request.plan.drop_privileges
 
 
 async def test_a_verify_is_asked_for(data_manager):

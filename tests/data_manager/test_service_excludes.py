@@ -134,13 +134,20 @@ async def test_what_a_restore_overwrites_reaches_all_its_slices(
     client: Client, asked: int, passed: int
 ):
     dry_run = asked == slice_pb2.OVERWRITE_NEVER
-    plan = slice_pb2.RestorePlan(snapshot="latest", target=b"/to", overwrite=asked, dry_run=dry_run)
+    plan = slice_pb2.RestorePlan(
+        snapshot="latest",
+        target=b"/to",
+        overwrite=asked,
+        dry_run=dry_run,
+        drop_privileges=not dry_run,
+    )
     await client.call("CreateRestore", restore_id="r", repository=REPOSITORY, plan=plan)
     last = (await client.watch("WatchRestore", restore_id="r"))[-1]
     assert last.status.state == pb.RUN_STATE_SUCCEEDED
     plans = [getattr(s, s.WhichOneof("work")).plan for s in client.host.slices]
     assert len(plans) == 5
-    assert {(plan.overwrite, plan.dry_run) for plan in plans} == {(passed, dry_run)}
+    passed_on = {(plan.overwrite, plan.dry_run, plan.drop_privileges) for plan in plans}
+    assert passed_on == {(passed, dry_run, not dry_run)}
     other = slice_pb2.RestorePlan(
         snapshot="latest", target=b"/to", overwrite=asked, dry_run=not dry_run
     )

@@ -42,7 +42,7 @@ from data_manager.store import Asset, Connection, DatabaseUnusable, opened
 REQUEST = Request(
     RunKind.RESTORE, "/r", "a", b"/\xff", "latest", b"/to\xfe", b"/in", "nas",
     Options(1, 2, 3, 4, 5, Method.CONTINUOUS, SliceOrder.LONGEST_FIRST, 6, -7, True),
-    b"\xff excludes", b"\xfe policy", Overwrite.IF_NEWER, True,
+    b"\xff excludes", b"\xfe policy", Overwrite.IF_NEWER, True, True,
 )  # fmt: skip
 RUN = Run(
     "b", REQUEST, 10, "00-trace", RunState.RUNNING, RunState.FAILED, "why", Failure.NOT_FOUND,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from container_agent.repository.errors import BlobMissing, SnapshotUnknown
 from container_agent.repository.repository import Repository
 from container_agent.session.restore_entries import Entry, name_of, never, read_tree
+from container_agent.session.restore_privileges import without_privileges
 from container_agent.session.walking import components_of, place_of, stop_of
 from container_agent.storage.walk import Components, Place
 from sluicegate.rpc.text import printable
@@ -69,6 +70,7 @@ class Selection:
     ) -> None:
         self._read_blob = repository.reader().read_blob
         self._needless = needless
+        self._drops_privileges = plan.drop_privileges
         self.snapshot = repository.find_snapshot(plan.snapshot)
         try:
             self._above, self._entries = self._find(plan.include)
@@ -95,7 +97,7 @@ class Selection:
         raise SnapshotUnknown(f"The snapshot holds no {printable(include)}; name it in full.")
 
     def _lookup(self, path: Components) -> list[Entry] | None:
-        entries = read_tree(self._read_blob, self.snapshot.tree)
+        entries = self._read(self.snapshot.tree)
         for depth, name in enumerate(path):
             entries = [entry for entry in entries if entry.name == name]
             if not entries:
@@ -103,8 +105,13 @@ class Selection:
             if depth + 1 < len(path):
                 if not entries[0].is_directory:
                     return None
-                entries = read_tree(self._read_blob, entries[0].subtree())
+                entries = self._read(entries[0].subtree())
         return entries
+
+    def _read(self, tree_id: bytes, needless: Callable[[bytes], bool] = never) -> list[Entry]:
+        """The entries of a directory, as far as they are to be restored."""
+        entries = read_tree(self._read_blob, tree_id, needless)
+        return without_privileges(entries) if self._drops_privileges else entries
 
     def walk(self, reach: Reach = EVERYTHING) -> Iterator[tuple[Components, Entry]]:
         """Each entry in reach, with the place of the directory that holds it."""
@@ -135,5 +142,5 @@ class Selection:
             if reach.stop is not None and path >= reach.stop.path:
                 return
             stack.append((directory, entries, at + 1, last))
-            below = read_tree(self._read_blob, entries[at].subtree(), self._needless)
+            below = self._read(entries[at].subtree(), self._needless)
             stack.append((path, below, *reach.within(path, below)))

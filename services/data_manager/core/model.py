@@ -175,7 +175,8 @@ class Request:
     `source` is the asset of a backup and `storage` the primary storage that it lies on, `snapshot`
     what a restore or verify names, `target` and `include` where a restore goes and what of it.
     `excludes` and `read_policy` of a backup are for its sessions alone: messages, encoded.
-    `part` of a verify is one too, empty for the whole. A restore with `dry_run` writes nothing.
+    `part` of a verify is one too, empty for the whole. A restore with `dry_run` writes nothing,
+    one with `drop_privileges` nothing that gives rights.
     """
 
     kind: RunKind
@@ -191,6 +192,7 @@ class Request:
     read_policy: bytes = b""
     overwrite: Overwrite = Overwrite.ALWAYS
     dry_run: bool = False
+    drop_privileges: bool = False
     part: bytes = b""
 
 

@@ -46,6 +46,7 @@ def restore(
     include: str,
     overwrite: str,
     dry_run: bool,
+    drop_privileges: bool,
     streams: int,
     server: str | None,
     password_file: Path | None,
@@ -57,7 +58,9 @@ def restore(
     place = where(server, streams, location, password_file)
     from sluicegate.cli import runs
 
-    plan = runs.plan(wanted, target, included, overwrite, dry_run=dry_run)
+    plan = runs.plan(
+        wanted, target, included, overwrite, dry_run=dry_run, drop_privileges=drop_privileges
+    )
     runs.restore(place, location, plan, streams, as_json=as_json)
 
 

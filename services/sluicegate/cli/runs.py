@@ -49,7 +49,13 @@ def backup(
 
 
 def plan(
-    snapshot: str, target: bytes, include: bytes, overwrite: str, *, dry_run: bool
+    snapshot: str,
+    target: bytes,
+    include: bytes,
+    overwrite: str,
+    *,
+    dry_run: bool,
+    drop_privileges: bool,
 ) -> slice_pb2.RestorePlan:
     """What is restored, where to, and instead of what."""
     return slice_pb2.RestorePlan(
@@ -58,6 +64,7 @@ def plan(
         include=include,
         overwrite=slice_pb2.Overwrite.Value(_name("OVERWRITE", overwrite)),
         dry_run=dry_run,
+        drop_privileges=drop_privileges,
     )
 
 

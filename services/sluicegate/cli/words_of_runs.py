@@ -107,6 +107,11 @@ def backup(
     " time, what is older, or nothing.",
 )
 @option("--dry-run", is_flag=True, help="Write nothing; say what would be written.")
+@option(
+    "--drop-privileges",
+    is_flag=True,
+    help="Leave out setuid and setgid bits, devices, and attributes such as capabilities.",
+)
 @words.password_file
 @words.streams
 @words.as_json
@@ -118,6 +123,7 @@ def restore(
     include: str,
     overwrite: str,
     dry_run: bool,
+    drop_privileges: bool,
     password_file: Path | None,
     streams: int,
     as_json: bool,
@@ -133,6 +139,7 @@ def restore(
         include=include,
         overwrite=overwrite,
         dry_run=dry_run,
+        drop_privileges=drop_privileges,
         streams=streams,
         server=server,
         password_file=password_file,
