@@ -22,7 +22,7 @@ DELETE FROM assets WHERE asset_id = :asset_id;
 -- What was asked for never changes; how it stands does.
 INSERT INTO runs VALUES (
   :run_id, :kind, :repository, :asset_id, :source, :snapshot, :target, :include, :storage,
-  :excludes, :read_policy, :overwrite, :dry_run, :drop_privileges, :part,
+  :excludes, :read_policy, :overwrite, :dry_run, :drop_privileges, :verify,
   :streams, :slices_per_session, :slice_bytes, :slice_files, :range_bytes,
   :method, :slice_order, :weight, :priority, :hedge,
   :start_time_ns, :end_time_ns, :traceparent, :state, :over, :stopping, :message, :failure,

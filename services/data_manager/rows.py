@@ -42,7 +42,7 @@ def run_row(run: Run) -> dict[str, object]:
         "overwrite": request.overwrite,
         "dry_run": request.dry_run,
         "drop_privileges": request.drop_privileges,
-        "part": request.part,
+        "verify": request.verify,
         **_options_row(request.options),
         "start_time_ns": run.start_time_ns,
         "end_time_ns": run.end_time_ns,
@@ -149,7 +149,7 @@ def _request_of_row(row: Row) -> Request:
         overwrite=Overwrite(row["overwrite"]),
         dry_run=bool(row["dry_run"]),
         drop_privileges=bool(row["drop_privileges"]),
-        part=row["part"],
+        verify=row["verify"],
     )
 
 

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS runs (
   overwrite TEXT NOT NULL,
   dry_run INTEGER NOT NULL,
   drop_privileges INTEGER NOT NULL,
-  part BLOB NOT NULL,
+  verify BLOB NOT NULL,
   streams INTEGER NOT NULL,
   slices_per_session INTEGER NOT NULL,
   slice_bytes INTEGER NOT NULL,

@@ -21,8 +21,9 @@ from data_manager.translation import (
     place_of_token,
     restore_message,
     restore_request,
-    status_message,
+    verify_answer,
     verify_request,
+    verify_token,
 )
 from data_manager.waits import Waits
 from sluicegate.rpc.refusals import Reason, Refusal
@@ -100,10 +101,8 @@ class DataManagerService(pb_grpc.DataManagerServiceServicer):
         self, request: pb.ListBackupsRequest, context: Context
     ) -> pb.ListBackupsResponse:
         most = request.page_size or PAGE_SIZE
-        time_ns, run_id = place_of_token(request.page_token)
-        found = await self._store.standings_before(RunKind.BACKUP, time_ns, run_id, most + 1)
-        messages = [backup_message(self._driver.watches.listed(standing)) for standing in found]
-        taken, token = page(messages, most, backup_token)
+        found = await self._listed(RunKind.BACKUP, request.page_token, most)
+        taken, token = page(list(map(backup_message, found)), most, backup_token)
         return pb.ListBackupsResponse(backups=taken, next_page_token=token)
 
     async def WatchBackup(
@@ -148,11 +147,26 @@ class DataManagerService(pb_grpc.DataManagerServiceServicer):
         await self._driver.begin(request.verify_id, verify_request(request))
         return pb.CreateVerifyResponse()
 
+    async def GetVerify(
+        self, request: pb.GetVerifyRequest, context: Context
+    ) -> pb.GetVerifyResponse:
+        standing = await self._standing(RunKind.VERIFY, request.verify_id)
+        return pb.GetVerifyResponse(verify=verify_answer(standing))
+
+    async def ListVerifies(
+        self, request: pb.ListVerifiesRequest, context: Context
+    ) -> pb.ListVerifiesResponse:
+        most = request.page_size or PAGE_SIZE
+        found = await self._listed(RunKind.VERIFY, request.page_token, most)
+        taken, token = page(list(map(verify_answer, found)), most, verify_token)
+        return pb.ListVerifiesResponse(verifies=taken, next_page_token=token)
+
     async def WatchVerify(
         self, request: pb.WatchVerifyRequest, context: Context
     ) -> AsyncIterator[pb.WatchVerifyResponse]:
         async for standing in self._watch(RunKind.VERIFY, request.verify_id):
-            yield pb.WatchVerifyResponse(status=status_message(standing))
+            seen = verify_answer(standing)
+            yield pb.WatchVerifyResponse(status=seen.status, snapshot_id=seen.snapshot_id)
 
     async def CancelVerify(
         self, request: pb.CancelVerifyRequest, context: Context
@@ -165,6 +179,12 @@ class DataManagerService(pb_grpc.DataManagerServiceServicer):
         if standing is None or standing.run.request.kind is not kind:
             raise Refusal(Reason.RUN_UNKNOWN, f"no {kind} is called {run_id}", run_id=run_id)
         return standing
+
+    async def _listed(self, kind: RunKind, token: str, most: int) -> list[Standing]:
+        """The runs of a page, and one more if there are more."""
+        time_ns, run_id = place_of_token(token)
+        found = await self._store.standings_before(kind, time_ns, run_id, most + 1)
+        return list(map(self._driver.watches.listed, found))
 
     async def _watch(self, kind: RunKind, run_id: str) -> AsyncIterator[Standing]:
         await self._standing(kind, run_id)

@@ -19,7 +19,7 @@ from data_manager.core.model import (
 from data_manager.core.options import Method, Options, SliceOrder
 from data_manager.passed_over import encoded
 from data_manager.store import Asset
-from data_manager.work import excludes_message, read_policy_message
+from data_manager.work import excludes_message, read_policy_message, verify_message
 from sluicegate.rpc.refusals import InvalidMessage
 from sluicegate.v1 import data_manager_service_pb2 as pb
 from sluicegate.v1 import outcome_pb2, slice_pb2
@@ -88,9 +88,8 @@ def verify_request(message: pb.CreateVerifyRequest) -> Request:
     return Request(
         RunKind.VERIFY,
         message.repository.location,
-        snapshot=message.verify.snapshot,
         options=replace(SERVED, streams=message.streams or SERVED.streams),
-        part=message.verify.part.SerializeToString(),
+        verify=message.verify.SerializeToString(),
     )
 
 
@@ -113,6 +112,18 @@ def backup_message(standing: Standing) -> pb.Backup:
         status=status_message(standing),
         snapshot_id=run.result_id.hex(),
         parent_snapshot_id=(run.snapshot_id or b"").hex(),
+    )
+
+
+def verify_answer(standing: Standing) -> pb.Verify:
+    """A verify as it stands."""
+    run = standing.run
+    return pb.Verify(
+        verify_id=run.run_id,
+        repository=slice_pb2.Repository(location=run.request.repository),
+        verify=verify_message(run),
+        status=status_message(standing),
+        snapshot_id=(run.snapshot_id or b"").hex(),
     )
 
 
@@ -182,13 +193,18 @@ def backup_token(backup: pb.Backup) -> str:
     return f"{backup.status.start_time_ns}:{backup.backup_id}"
 
 
+def verify_token(verify: pb.Verify) -> str:
+    """Where the page after this verify begins."""
+    return f"{verify.status.start_time_ns}:{verify.verify_id}"
+
+
 def place_of_token(token: str) -> tuple[int, str]:
     """The start time and id of the backup that a token names."""
     if not token:
         return 2**63 - 1, ""
     time_ns, separator, run_id = token.partition(":")
     if not separator or not time_ns.isascii() or not time_ns.isdigit() or len(time_ns) > 18 + 1:
-        raise InvalidMessage([("page_token", "is none that ListBackups has given")])
+        raise InvalidMessage([("page_token", "is none that a list has given")])
     return min(int(time_ns), 2**63 - 1), run_id
 
 

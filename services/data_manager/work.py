@@ -68,19 +68,10 @@ def slice_message(assignment: Assignment) -> slice_pb2.Slice:
                 )
             )
         case SliceKind.VERIFY:
-            message.verify.CopyFrom(
-                slice_pb2.VerifyWork(
-                    snapshot=run.request.snapshot, part=_part(run), start=_start(run)
-                )
-            )
+            message.verify.CopyFrom(verify_message(run))
+            message.verify.start.CopyFrom(_start(run))
         case SliceKind.VERIFY_PACKS:
-            message.verify_packs.CopyFrom(
-                slice_pb2.VerifyPacksWork(
-                    snapshot=(run.snapshot_id or b"").hex(),
-                    part=_part(run),
-                    span=_span_message(slice_.span),
-                )
-            )
+            message.verify_packs.CopyFrom(_verify_packs(run, slice_))
     return message
 
 
@@ -146,8 +137,18 @@ def _plan(run: Run) -> slice_pb2.RestorePlan:
     )
 
 
-def _part(run: Run) -> slice_pb2.Part | None:
-    return slice_pb2.Part.FromString(run.request.part) if run.request.part else None
+def _verify_packs(run: Run, slice_: Slice) -> slice_pb2.VerifyPacksWork:
+    verify = verify_message(run)
+    return slice_pb2.VerifyPacksWork(
+        snapshot=(run.snapshot_id or b"").hex(),
+        part=verify.part if verify.HasField("part") else None,
+        span=_span_message(slice_.span),
+    )
+
+
+def verify_message(run: Run) -> slice_pb2.VerifyWork:
+    """What a verify reads."""
+    return slice_pb2.VerifyWork.FromString(run.request.verify)
 
 
 def _start(run: Run) -> slice_pb2.Position:

@@ -164,6 +164,16 @@ async def test_a_verify_is_asked_for(data_manager):
     assert request.streams == 3
 
 
+async def test_a_drill_is_a_verify_that_restores(data_manager):
+    data_manager.runs.will_show(DONE)
+    words = ("drill", "--files", "7", "--repo", "/r", "--server", data_manager.address)
+    code, out, _ = await run(*words)
+    assert code == 0
+    assert "each as it was backed up" in out
+    [request] = data_manager.runs.asked
+    assert (request.verify.snapshot, request.verify.restore_files) == ("latest", 7)
+
+
 async def test_a_verify_names_all_that_is_damaged(data_manager):
     place = outcome_pb2.UnreadFile(
         path=b"pack aa", reason=outcome_pb2.UNREAD_REASON_DAMAGED, detail="not what its name says"

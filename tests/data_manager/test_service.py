@@ -98,6 +98,23 @@ async def test_restore_and_verify(client: Client):
     assert last.status.counts.files == 1, "what a verify reads is its opening's"
 
 
+async def test_what_was_verified_is_remembered(client: Client):
+    drill = slice_pb2.VerifyWork(snapshot="latest", restore_files=3)
+    for verify_id, work in (("v1", slice_pb2.VerifyWork()), ("v2", drill)):
+        await client.call("CreateVerify", verify_id=verify_id, repository=REPOSITORY, verify=work)
+        await client.watch("WatchVerify", verify_id=verify_id)
+    first = await client.call("ListVerifies", page_size=1)
+    [newest] = first.verifies
+    assert (newest.verify_id, newest.verify) == ("v2", drill)
+    assert newest.status.state == pb.RUN_STATE_SUCCEEDED and newest.status.end_time_ns
+    rest = await client.call("ListVerifies", page_token=first.next_page_token)
+    assert [verify.verify_id for verify in rest.verifies] == ["v1"] and not rest.next_page_token
+    got = await client.call("GetVerify", verify_id="v2")
+    assert got.verify == newest
+    unknown = await client.refused("GetVerify", verify_id="v3")
+    assert unknown.reason is Reason.RUN_UNKNOWN
+
+
 async def test_an_asset_is_busy_while_a_backup_of_it_runs(waiting: Client):
     await waiting.call("CreateBackup", backup_id="b", asset_id="a", repository=REPOSITORY)
     assert (await waiting.refused("DeleteAsset", asset_id="a")).reason is Reason.ASSET_BUSY

@@ -173,7 +173,7 @@ def test_content_that_is_missing_or_no_content_is_listed_and_the_rest_restored(
     )
     unread = restore_all(repository, plan_for(target)).unread
     assert [path for path, _, _ in unread] == [b"a", b"c", b"d"]
-    assert {reason for _, reason, _ in unread} == {outcome_pb2.UNREAD_REASON_IO_ERROR}
+    assert {reason for _, reason, _ in unread} == {outcome_pb2.UNREAD_REASON_DAMAGED}
     assert os.listdir(target) == ["b"]
 
 

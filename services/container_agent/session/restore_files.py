@@ -56,7 +56,7 @@ class FileRestorer:
                 reason = outcome_pb2.UNREAD_REASON_DENIED
             detail = failure.strerror or str(failure)
         else:
-            reason, detail = outcome_pb2.UNREAD_REASON_IO_ERROR, str(failure)
+            reason, detail = outcome_pb2.UNREAD_REASON_DAMAGED, str(failure)
         self._tally.list_unread(b"/".join(path), reason, detail + hint)
 
     def whole(self, above: Components, entry: Entry) -> None:

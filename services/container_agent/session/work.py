@@ -12,6 +12,7 @@ from container_agent.repository.locations import store_at
 from container_agent.repository.repository import Repository
 from container_agent.session.copy import copy
 from container_agent.session.crawl import crawl
+from container_agent.session.drill import drill
 from container_agent.session.failures import failure_of
 from container_agent.session.restore import restore
 from container_agent.session.restore_crawl import restore_crawl
@@ -137,7 +138,10 @@ class Work:
             case "restore_finish":
                 return restore_finish(slice_.restore_finish, repository, tally)
             case "verify":
-                return verify(slice_.verify, repository, Reporting(slice_, self._report), tally)
+                if slice_.verify.restore_files:
+                    return drill(slice_.verify, repository, tally)
+                reporting = Reporting(slice_, self._report)
+                return verify(slice_.verify, repository, reporting, tally)
             case "verify_packs":
                 self._packs = self._packs or PacksToVerify(repository)
                 return verify_packs(slice_.verify_packs, repository, self._packs, tally)

@@ -173,9 +173,9 @@ class Request:
     """What was asked for. The same run id with another request is another run, and refused.
 
     `source` is the asset of a backup and `storage` the primary storage that it lies on, `snapshot`
-    what a restore or verify names, `target` and `include` where a restore goes and what of it.
+    what a restore names, `target` and `include` where it goes and what of it.
     `excludes` and `read_policy` of a backup are for its sessions alone: messages, encoded.
-    `part` of a verify is one too, empty for the whole. A restore with `dry_run` writes nothing,
+    So is `verify`: what and how much. A restore with `dry_run` writes nothing,
     one with `drop_privileges` nothing that gives rights.
     """
 
@@ -193,7 +193,7 @@ class Request:
     overwrite: Overwrite = Overwrite.ALWAYS
     dry_run: bool = False
     drop_privileges: bool = False
-    part: bytes = b""
+    verify: bytes = b""
 
 
 @dataclass(frozen=True)

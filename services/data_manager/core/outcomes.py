@@ -8,18 +8,21 @@ from data_manager.core.effects import CancelSession
 from data_manager.core.events import CutsMade, Progressed, SessionEnded, SliceEnded
 from data_manager.core.evolving import evolve
 from data_manager.core.kinds import BODIES, OPENING_NUMBER, SHAPES, UNCOUNTED, run_of, slice_id
-from data_manager.core.live import FIRST_DELAY_SECONDS, Live
+from data_manager.core.live import Live
 from data_manager.core.model import (
     Cut,
     Failure,
     Position,
+    RunKind,
     RunState,
     Slice,
     SliceKind,
     SliceState,
+    UnreadFile,
     UnreadReason,
 )
 from data_manager.core.predictions import predicted_ms, smoothed
+from data_manager.core.rounds import capacity_grew
 from data_manager.core.slices import end_crawl, fail, leave_session, put_back_session, stop
 from data_manager.core.state import State
 
@@ -84,8 +87,7 @@ def slice_ended(state: State, event: SliceEnded) -> None:
 
 def session_ended(state: State, event: SessionEnded) -> None:
     """Puts back what the session has left; its place is free, so whoever waits may ask again."""
-    for waiting in state.lives.values():
-        waiting.ask_time, waiting.delay = state.now, FIRST_DELAY_SECONDS
+    capacity_grew(state)
     session = state.sessions.get(event.session_id)
     if session is None:
         return
@@ -184,7 +186,7 @@ def _body_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> No
 
 
 def _list_unread(state: State, live: Live, slice_: Slice, event: SliceEnded) -> int:
-    """Lists the files that a slice could not read; how many there are. Damage fails the run, but
+    """Lists the files that a slice could not read; how many there are. Damage fails a verify, but
     at its end: so it tells all that there is.
 
     A seal names the slices that failed for good, which are listed since they were given up.
@@ -193,7 +195,12 @@ def _list_unread(state: State, live: Live, slice_: Slice, event: SliceEnded) -> 
     for file in event.unread_files:
         if not known or file.reason is not UnreadReason.SLICE_FAILED:
             state.list_unread(live, file)
-        if file.reason is UnreadReason.DAMAGED and live.run.failure is None:
-            damaged = Failure.REPOSITORY_DAMAGED
-            state.save_run(live, replace(live.run, failure=damaged, message=file.detail))
+        if file.reason is UnreadReason.DAMAGED and live.run.request.kind is RunKind.VERIFY:
+            _note_damage(state, live, file)
     return max(0, event.unread_count - known)
+
+
+def _note_damage(state: State, live: Live, file: UnreadFile) -> None:
+    if live.run.failure is None:
+        damaged = Failure.REPOSITORY_DAMAGED
+        state.save_run(live, replace(live.run, failure=damaged, message=file.detail))

@@ -9,7 +9,7 @@ from data_manager.core.slices import put_back_session, stop
 from data_manager.core.state import State
 
 CANCELLED = "cancelled on request; what is stored is kept and used by the next run"
-DAMAGED = "the repository is damaged in {count:,} places, first: {first}"
+DAMAGED = "the repository is damaged in {places}, first: {first}"
 SILENT = "it did not answer when told to stop"
 
 
@@ -64,7 +64,9 @@ def _has_result(live: Live) -> bool:
 
 def _with_result(live: Live) -> Run:
     if live.run.failure is Failure.REPOSITORY_DAMAGED:
-        message = DAMAGED.format(count=live.run.unread_count, first=live.run.message)
+        count = live.run.unread_count
+        places = f"{count:,} places" if count > 1 else "1 place"
+        message = DAMAGED.format(places=places, first=live.run.message)
         return replace(live.run, state=RunState.FAILED, message=message)
     whole = not live.run.unread_count and not live.tally[SliceState.FAILED]
     result = live.closing.result_id if live.closing else b""

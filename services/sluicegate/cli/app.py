@@ -6,8 +6,9 @@ import click
 
 from sluicegate.cli.failures import ExitCode, say, told
 from sluicegate.cli.words_of_plans import simulate
-from sluicegate.cli.words_of_runs import backup, restore, verify
+from sluicegate.cli.words_of_runs import backup, restore
 from sluicegate.cli.words_of_services import init, snapshots, up
+from sluicegate.cli.words_of_verifies import drill, verify
 
 
 @click.group(no_args_is_help=False)
@@ -24,7 +25,7 @@ def app(verbose: bool) -> None:
         logging.getLogger().addHandler(logging.NullHandler())
 
 
-for _command in (backup, restore, verify, snapshots, init, up, simulate):
+for _command in (backup, restore, verify, drill, snapshots, init, up, simulate):
     app.add_command(_command)
 
 

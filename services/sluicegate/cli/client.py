@@ -109,7 +109,7 @@ class RestoreRun(Struct, frozen=True):
 
 
 class VerifyRun(Struct, frozen=True):
-    """A verify of a whole repository, or of a part of it."""
+    """A verify of a whole repository or of a part of it, or a restore drill."""
 
     run_id: str
     repository: str
@@ -127,7 +127,7 @@ class VerifyRun(Struct, frozen=True):
 
     async def watch(self, stub: "Stub") -> AsyncIterator[Standing]:
         async for seen in stub.WatchVerify(pb.WatchVerifyRequest(verify_id=self.run_id)):
-            yield Standing(seen.status)
+            yield Standing(seen.status, seen.snapshot_id)
 
     async def cancel(self, stub: "Stub") -> None:
         request = pb.CancelVerifyRequest(verify_id=self.run_id)

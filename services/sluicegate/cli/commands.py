@@ -84,6 +84,24 @@ def verify(
     runs.verify(place, location, wanted, chosen, streams, as_json=as_json)
 
 
+def drill(
+    snapshot: str,
+    repo: str,
+    files: int,
+    *,
+    server: str | None,
+    password_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Restores some files of a snapshot aside and compares them."""
+    location = repository_location(repo, server)
+    wanted = _snapshot(snapshot)
+    place = where(server, 1, location, password_file)
+    from sluicegate.cli import runs
+
+    runs.drill(place, location, wanted, files, as_json=as_json)
+
+
 def _snapshot(given: str) -> str:
     if not SNAPSHOT.fullmatch(given):
         raise UsageError(f"{given}: a snapshot is `latest` or at least four digits of its id")

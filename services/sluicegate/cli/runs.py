@@ -15,6 +15,7 @@ from sluicegate.cli.reporting import print_json, reporter
 from sluicegate.cli.summary import (
     backup_lines,
     damage_lines,
+    drill_lines,
     exit_code,
     restore_lines,
     summary_object,
@@ -88,6 +89,12 @@ def verify(
     chosen = slice_pb2.Part(number=part[0], parts=part[1]) if part else None
     work = slice_pb2.VerifyWork(snapshot=snapshot, part=chosen)
     _conduct(VerifyRun(_new_id(), location, work, streams), place, verify_lines, as_json=as_json)
+
+
+def drill(place: Place, location: str, snapshot: str, files: int, *, as_json: bool) -> None:
+    """Restores some files of a snapshot aside and compares them."""
+    work = slice_pb2.VerifyWork(snapshot=snapshot, restore_files=files)
+    _conduct(VerifyRun(_new_id(), location, work, 1), place, drill_lines, as_json=as_json)
 
 
 def _excludes(excluding: Excluding) -> slice_pb2.Excludes:

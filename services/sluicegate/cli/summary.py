@@ -117,6 +117,18 @@ def verify_lines(standing: Standing) -> list[str]:
     ]
 
 
+def drill_lines(standing: Standing) -> list[str]:
+    """What a person wants to know about a restore drill."""
+    counts = standing.status.counts
+    restored = f"{counts.files:,} files, {show_size(counts.seen_bytes)}, each as it was backed up"
+    return [
+        _row("snapshot", standing.snapshot_id[:8]),
+        _row("restored", restored),
+        _row("time", show_seconds(_seconds(standing.status))),
+        *_unread_lines(standing.status, "not restored"),
+    ]
+
+
 def damage_lines(standing: Standing) -> list[str]:
     """What a verify found that is not as it was written."""
     if standing.status.failure != outcome_pb2.FAILURE_REASON_REPOSITORY_DAMAGED:

@@ -145,38 +145,3 @@ def restore(
         password_file=password_file,
         as_json=as_json,
     )
-
-
-@click.command()
-@click.argument("snapshot", metavar="[SNAPSHOT]", required=False, help="Only what it refers to.")
-@words.repo
-@option(
-    "--part",
-    metavar="K/N",
-    help="Read only the packs of one part: 1/7 today, 2/7 tomorrow, and so on. 8/7 is 1/7 again.",
-)
-@words.password_file
-@words.streams
-@words.as_json
-@words.server
-def verify(
-    snapshot: str | None,
-    repo: str,
-    part: str | None,
-    password_file: Path | None,
-    streams: int,
-    as_json: bool,
-    server: str | None,
-) -> None:
-    """Read every pack of the repository and check every hash."""
-    from sluicegate.cli import commands
-
-    commands.verify(
-        snapshot,
-        repo,
-        part=part,
-        streams=streams,
-        server=server,
-        password_file=password_file,
-        as_json=as_json,
-    )
