@@ -166,7 +166,7 @@ async def test_a_database_of_another_version_is_refused(tmp_path: Path, version:
         connection.execute("DROP TABLE slices")
         connection.execute("CREATE TABLE slices (slice_id TEXT PRIMARY KEY)")
     connection.close()
-    with pytest.raises(DatabaseUnusable, match=f"of version {version}, this program knows 4"):
+    with pytest.raises(DatabaseUnusable, match=f"of version {version}, this program knows 5"):
         async with opened(tmp_path / "db"):
             raise AssertionError("never reached")
 
