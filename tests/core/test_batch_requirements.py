@@ -6,6 +6,7 @@ from data_manager.core import events
 from data_manager.core.batch import session_sizes
 from data_manager.core.effects import AskCapacity, Initiate, Reserve
 from data_manager.core.model import RunState, SliceKind, SliceState
+from data_manager.core.state import RECONCILE_SECONDS
 
 N = 8
 
@@ -24,12 +25,18 @@ def test_r28_capacity_is_asked_before_anything_is_reserved(talk):
     assert reserves(talk.tell(events.CapacityReported(1)))
 
 
-def test_r29_no_capacity_no_reservation_and_asked_again_later(talk):
+def test_r29_no_capacity_no_reservation_and_asked_again_at_the_tick(talk):
     talk.begin("b")
     assert talk.capacity(0) == []
     wait = talk.orchestrator.wake_time() - talk.now
-    assert 0 < wait <= 0.1
+    assert 0 < wait <= RECONCILE_SECONDS
     assert talk.pass_time(wait) == [AskCapacity()]
+
+
+def test_r29_no_capacity_is_asked_for_again_as_soon_as_it_is_told_of(talk):
+    talk.begin("b")
+    assert talk.capacity(0) == []
+    assert talk.tell(events.CapacityGrew()) == [AskCapacity()]
 
 
 def test_r32_at_most_n_slices_a_session(talk):

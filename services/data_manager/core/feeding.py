@@ -31,7 +31,7 @@ def feed(state: State) -> None:
         if not hunger:
             continue
         others = promised(state, repository)
-        lives = [live for live in state.lives.values() if _feeds(state, live, repository)]
+        lives = [live for live in state.waiters.fed(repository) if _feeds(state, live)]
         if lives:
             waiting = [*lives, *(state.lives[run_id] for run_id in others)]
             turns = turns_of(state, waiting, others)
@@ -72,10 +72,9 @@ def _has_to_spare(live: Live) -> bool:
     return live.queue.ready > len(live.streams)
 
 
-def _feeds(state: State, live: Live, repository: str) -> bool:
+def _feeds(state: State, live: Live) -> bool:
     return (
         live.queue.ready > 0
-        and live.run.request.repository == repository
         and live.run.stopping is None
         and state.method(live) is Method.CONTINUOUS
     )
@@ -194,7 +193,6 @@ def _more_may_come(state: State, repository: str) -> bool:
     return any(
         live.open_slices > 0
         and live.run.stopping is None
-        and live.run.request.repository == repository
         and state.method(live) is Method.CONTINUOUS
-        for live in state.lives.values()
+        for live in state.waiters.fed(repository)
     )

@@ -11,9 +11,10 @@ from data_manager.core.state import State
 def promised(state: State, repository: str) -> dict[str, int]:
     """The runs that found no place and cannot be served by the sessions of a repository, each with
     how many places are on their way to it: of sessions that are ending."""
-    starving = [live for live in state.lives.values() if _starves(state, live, repository)]
+    starving = [o for o in state.waiters.others(repository) if _starves(state, o, repository)]
     if not starving:
         return {}
+    starving.sort(key=lambda live: live.begun)
     ending = (s for s in state.sessions.values() if s.state is SessionState.DRAINING)
     allotted = allot(state, starving, sum(1 for _ in ending))
     return {live.run.run_id: allotted.get(live.run.run_id, 0) for live in starving}

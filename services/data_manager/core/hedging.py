@@ -47,7 +47,7 @@ def late(state: State, live: Live) -> Slice | None:
 
 def wake_times(state: State) -> Iterator[float]:
     """When a slice will have taken too long."""
-    for live in state.lives.values():
+    for live in state.waiters.hedging.values():
         for _, time in _late_times(live):
             if time > state.now:
                 yield time

@@ -24,4 +24,4 @@ def loaded(state: State, event: SlicesLoaded) -> None:
     keys = [Key(s.turn, s.number, s.slice_id) for s in event.slices]
     last = len(keys) < event.asked
     state.forget(live, live.queue.loaded(keys, all_of_them=last))
-    state.touched.add(event.run_id)
+    state.touch(event.run_id)

@@ -164,8 +164,8 @@ class Orchestrator:
     def _reconcile(self) -> None:
         """Asks again for whatever is wanted and has not come, also if no notice ever arrives."""
         state = self.state
+        state.let_all_ask()
         for live in state.lives.values():
-            live.ask_time = state.now
             if live.run.stopping is not None:
                 cancel_sessions(state, live)
         for session_id in sorted(state.unanswered):

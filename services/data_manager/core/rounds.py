@@ -24,8 +24,10 @@ RESERVED_AT_ONCE = 1_000
 
 def begin_round(state: State) -> None:
     """Asks for the capacity if a populated queue may have more sessions now."""
-    wanting = any(_wants(state, live) or _hedged(state, live) for live in state.lives.values())
-    if wanting and not state.asking:
+    if state.asking:
+        return
+    hedging = state.waiters.hedging.values()
+    if _wanting(state) or any(_hedged(state, live) for live in hedging):
         state.asking = True
         state.ask_capacity_time = state.now
         state.ask(AskCapacity())
@@ -33,9 +35,8 @@ def begin_round(state: State) -> None:
 
 def wake_times(state: State) -> Iterator[float]:
     """When a round could be due that is not due now."""
-    for live in state.lives.values():
-        if live.queue.ready and live.ask_time > state.now and _may_have_more(state, live):
-            yield live.ask_time
+    if (time := state.waiters.next_time) is not None:
+        yield time
     yield from hedging.wake_times(state)
 
 
@@ -44,7 +45,7 @@ def capacity_reported(state: State, places: int, closed: tuple[str, ...]) -> Non
     state.asking, state.reachable, state.closed = False, True, closed
     # What was reserved since the capacity was asked for is not in the answer yet.
     asked_for = sum(time >= state.ask_capacity_time for time in state.reserve_times.values())
-    wanting = [live for live in state.lives.values() if _wants(state, live)]
+    wanting = _wanting(state)
     places = max(0, min(places - asked_for, RESERVED_AT_ONCE))
     allotted = allot(state, wanting, places)
     sessions: list[Session] = []
@@ -54,7 +55,8 @@ def capacity_reported(state: State, places: int, closed: tuple[str, ...]) -> Non
         if count:
             sessions += _compose(state, live, count)
         else:
-            state.back_off(live)
+            # Until it is told that there is more, or the next tick.
+            live.ask_time = state.reconcile_time
     hedges = list(_hedges(state, places - len(sessions)))
     if sessions or hedges:
         avoid = {session.session_id: host_name for session, host_name in hedges}
@@ -70,8 +72,9 @@ def capacity_unanswered(state: State) -> None:
 
 def capacity_grew(state: State) -> None:
     """Whoever waits may ask again, at once (steps 534 to 538)."""
+    state.let_all_ask()
     for live in state.lives.values():
-        live.ask_time, live.delay = state.now, FIRST_DELAY_SECONDS
+        live.delay = FIRST_DELAY_SECONDS
 
 
 def reservation_answered(state: State, event: ReservationAnswered) -> None:
@@ -159,6 +162,21 @@ def _may_have_more(state: State, live: Live) -> bool:
     )
 
 
+def _wanting(state: State) -> list[Live]:
+    """The runs that may have more sessions now, in the order in which they began."""
+    waiters = state.waiters
+    wanting: list[Live] = []
+    for run_id, live in list(waiters.due.items()):
+        if _wants(state, live):
+            wanting.append(live)
+            continue
+        del waiters.due[run_id]
+        # At the tick all are looked at.
+        if state.now < live.ask_time < state.reconcile_time:
+            waiters.look_later(live)
+    return sorted(wanting, key=lambda live: live.begun)
+
+
 def _wants(state: State, live: Live) -> bool:
     return live.queue.ready > 0 and live.ask_time <= state.now and _may_have_more(state, live)
 
@@ -202,7 +220,7 @@ def _hedged(state: State, live: Live) -> Slice | None:
 
 def _hedges(state: State, places: int) -> Iterator[tuple[Session, str]]:
     """Sessions that do slices a second time, each with the host where the first one is."""
-    for live in state.lives.values():
+    for live in state.waiters.hedging.values():
         if places > 0 and (slice_ := _hedged(state, live)):
             places -= 1
             first = state.sessions[slice_.session_id or ""]

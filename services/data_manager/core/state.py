@@ -23,6 +23,7 @@ from data_manager.core.model import (
 from data_manager.core.options import Method, QueuePolicy, SliceOrder
 from data_manager.core.predictions import effective
 from data_manager.core.queues import WINDOW_SLICES, Key, Queue, window_of_each
+from data_manager.core.waiters import Waiters
 
 RECONCILE_SECONDS = 5.0
 # A report has room for so many; all are counted.
@@ -48,6 +49,7 @@ class State:
     hunger: dict[str, Hunger] = field(default_factory=dict)
     filled: dict[str, int] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
+    waiters: Waiters = field(default_factory=Waiters)
     later: list[tuple[float, int, str, str]] = field(default_factory=list)
     storage_limits: dict[str, int] = field(default_factory=dict)
     storage_streams: Counter[str] = field(default_factory=Counter)
@@ -71,15 +73,22 @@ class State:
         window = window_of_each(len(self.lives), self.window)
         live = Live(run, self.begun, waiting_since=self.now, queue=Queue(window))
         self.lives[run.run_id] = live
-        self.touched.add(run.run_id)
+        self.waiters.add(live)
+        self.touch(run.run_id)
         self._share_windows(window)
         return live
 
     def remove(self, run_id: str) -> None:
         """A run is over."""
         before = window_of_each(len(self.lives), self.window)
-        del self.lives[run_id]
+        self.waiters.remove(self.lives.pop(run_id))
         self._share_windows(before)
+
+    def touch(self, run_id: str) -> None:
+        """Something has changed of a run, from which more may follow."""
+        self.touched.add(run_id)
+        if live := self.lives.get(run_id):
+            self.waiters.due[run_id] = live
 
     def _share_windows(self, before: int) -> None:
         window = window_of_each(len(self.lives), self.window)
@@ -103,7 +112,7 @@ class State:
     def save_run(self, live: Live, run: Run) -> None:
         """The run is now so."""
         live.run = run
-        self.touched.add(run.run_id)
+        self.touch(run.run_id)
         self.changes.save_run(run)
 
     def save_slice(self, live: Live, slice_: Slice) -> None:
@@ -118,7 +127,7 @@ class State:
         live.progress.pop(slice_.slice_id, None)
         if slice_.state is not SliceState.RUNNING:
             live.began.pop(slice_.slice_id, None)
-        self.touched.add(slice_.run_id)
+        self.touch(slice_.run_id)
         self.changes.save_slice(slice_)
 
     def enqueue(self, live: Live, slice_: Slice) -> None:
@@ -148,12 +157,14 @@ class State:
         heapq.heappush(self.later, entry)
 
     def wake(self) -> None:
-        """Lets those join the end of their queues whose time has come."""
+        """Lets those join the end of their queues whose time has come, and runs ask again."""
         while self.later and self.later[0][0] <= self.now:
             _, _, run_id, slice_id = heapq.heappop(self.later)
             live = self.lives.get(run_id)
             if live is not None and live.queue.waits(slice_id):
                 self.enqueue(live, live.slices[slice_id])
+        for run_id in self.waiters.come(self.now):
+            self.touch(run_id)
 
     def forget(self, live: Live, slice_ids: Iterable[str]) -> None:
         """The database alone knows these from now on."""
@@ -163,7 +174,7 @@ class State:
     def save_session(self, session: Session) -> None:
         """The session is now so."""
         self.sessions[session.session_id] = session
-        self.touched.add(session.run_id)
+        self.touch(session.run_id)
         self.changes.save_session(session)
 
     def drop_session(self, session_id: str, message: str = "") -> None:
@@ -182,7 +193,7 @@ class State:
             if other := self.lives.get(run_id):
                 self.leave(other, session_id)
                 other.ending.discard(session_id)
-                self.touched.add(run_id)
+                self.touch(run_id)
         self.changes.drop_session(session_id, message)
 
     def want_more(self, session: Session) -> None:
@@ -222,7 +233,10 @@ class State:
         """The session is no stream of a run any more."""
         if session_id in live.streams:
             del live.streams[session_id]
-            self.storage_streams[live.run.request.storage] -= 1
+            storage = live.run.request.storage
+            self.storage_streams[storage] -= 1
+            if storage in self.storage_limits:
+                self.waiters.due.update(self.lives)
 
     def storage_room(self, live: Live) -> int:
         """How many more streams the primary storage of a run may have (R55)."""
@@ -249,6 +263,12 @@ class State:
         """Lets a run wait before it asks again, longer each time."""
         live.ask_time = self.now + live.delay * self.jitter()
         live.delay = min(2 * live.delay, LONGEST_DELAY_SECONDS)
+
+    def let_all_ask(self) -> None:
+        """Lets all runs ask again at once."""
+        for live in self.lives.values():
+            live.ask_time = self.now
+        self.waiters.due.update(self.lives)
 
     def standing(self, run_id: str) -> Standing | None:
         """How a run stands, if it is not over."""

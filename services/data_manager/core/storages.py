@@ -10,4 +10,5 @@ def limit(state: State, storage: str, streams: int) -> None:
         state.storage_limits[storage] = streams
     else:
         state.storage_limits.pop(storage, None)
+    state.waiters.due.update(state.lives)
     state.changes.storages.append(SaveStorage(storage, streams))

@@ -6,7 +6,14 @@ from typing import assert_never
 from proxy_manager.core import attachments, deliveries, events, operators, reservations
 from proxy_manager.core.effects import Effect, TellOfCapacity
 from proxy_manager.core.ledger import RESERVED, Stage
-from proxy_manager.core.model import Capacity, HostCapacity, HostSettings, Outcome, Times
+from proxy_manager.core.model import (
+    Capacity,
+    HostCapacity,
+    HostSettings,
+    Outcome,
+    Reason,
+    Times,
+)
 from proxy_manager.core.placement import Openings
 from proxy_manager.core.rules import Rules
 from proxy_manager.core.state import Host, State
@@ -42,11 +49,19 @@ class Coordinator:
         return state.effects
 
     def capacity(self, now: float) -> Capacity:
-        """What could start now."""
-        hosts = sorted(self._state.hosts.values(), key=lambda host: host.name)
-        told = tuple(self._host_capacity(host, now) for host in hosts)
-        revision = self._state.changes + self._state.ledger.changes
-        return Capacity(self._state.openings.free, told, revision)
+        """What could start now. Who is told that nothing could will hear when something can."""
+        state = self._state
+        told = tuple(self._told(state.hosts[name], now) for name in sorted(state.hosts))
+        return Capacity(self.free(), told, state.changes + state.ledger.changes)
+
+    def free(self) -> int:
+        """How many sessions could start now, of all hosts; as for `capacity`."""
+        self._state.declined |= not self._state.openings.free
+        return self._state.openings.free
+
+    def closed(self) -> dict[Reason, int]:
+        """Why hosts take no session now, and how many."""
+        return self._state.openings.reasons()
 
     def take_outcomes(
         self, data_manager_id: str, most: int, most_bytes: int
@@ -142,6 +157,17 @@ class Coordinator:
         if grown or freed:
             state.declined = False
         return grown or freed
+
+    def _told(self, host: Host, now: float) -> HostCapacity:
+        """A host's capacity: made anew only when something of the host has changed, or time itself
+        changes it."""
+        kept = self._state.told.get(host.name)
+        if kept is not None:
+            return kept
+        told = self._host_capacity(host, now)
+        if not told.held and not host.health.quarantined:
+            self._state.told[host.name] = told
+        return told
 
     def _host_capacity(self, host: Host, now: float) -> HostCapacity:
         ledger, opening = self._state.ledger, self._state.openings.get(host.name)

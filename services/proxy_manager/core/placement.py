@@ -109,6 +109,10 @@ class Openings:
             heapq.heappush(self._heap, rank)
         return chosen
 
+    def reasons(self) -> dict[Reason, int]:
+        """Why hosts take no session now, and how many."""
+        return {reason: count for reason, count in self._reasons.items() if count}
+
     def declined(self) -> Declined:
         """Why there is no place: the reason that passes soonest, and how many hosts have which."""
         told = [(of, self._reasons[of], text) for of, text in REASONS.items() if self._reasons[of]]

@@ -16,6 +16,7 @@ from proxy_manager.core.load import Load
 from proxy_manager.core.model import (
     LAST_NUMBER,
     Answer,
+    HostCapacity,
     HostSettings,
     Outcome,
     Reason,
@@ -106,6 +107,9 @@ class Session:
 class State:
     """What is known `now`, and the effects of the event that is being taken in.
 
+    `declined` when somebody was told that there is no place, and waits to hear of one. `told` keeps
+    what was told of hosts of which nothing has changed since.
+
     What is asked of sessions that no host has told of yet is kept as long as hosts have to attach
     after this proxy manager began: nobody would ask it again.
     """
@@ -121,6 +125,7 @@ class State:
     by_host: dict[str, dict[str, Session]] = field(default_factory=dict)
     timers: Timers = field(default_factory=Timers)
     declined: bool = False
+    told: dict[str, HostCapacity] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     outboxes: dict[str, Outbox] = field(default_factory=dict)
     believed: dict[str, set[str]] = field(default_factory=dict)
@@ -166,6 +171,7 @@ class State:
 
     def refresh(self, host_name: str) -> None:
         """Takes note of how far a host is open after a change, and when to look at it again."""
+        self.told.pop(host_name, None)
         host = self.hosts.get(host_name)
         if host is None:
             self.openings.forget(host_name)

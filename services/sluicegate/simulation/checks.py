@@ -166,7 +166,7 @@ class Checks:
         world = self._world
         if not world.calm:
             return ""
-        free = world.proxy.coordinator.capacity(world.agenda.now).sessions
+        free = world.proxy.coordinator._state.openings.free
         for data_manager in world.data_managers:
             free -= data_manager.asked_for
         for data_manager in world.data_managers if free > 0 else ():

@@ -19,7 +19,6 @@ from sluicegate.simulation.workload import lognormal
 if TYPE_CHECKING:
     from sluicegate.simulation.world import World
 
-LOAD_SECONDS = 2.0
 DIAL_SECONDS = 2.0
 LEAVE_SECONDS = 5.0
 # Its outcomes travel in batches of this many.
@@ -61,7 +60,7 @@ class Host:
         self.program.start()
         self.sessions = {}
         self.dial()
-        self.after(self.world.random.random() * LOAD_SECONDS, self._tell_load)
+        self.after(self.world.random.random() * self.world.scenario.load_seconds, self._tell_load)
 
     def kill(self) -> None:
         """The whole host is gone at once."""
@@ -190,4 +189,4 @@ class Host:
         cpu = min(1.0, busy * self.plan.load_each + self.strain)
         memory = min(1.0, 0.2 + 0.5 * busy / max(1, self.limit))
         self._say(lambda call: ev.HostLoaded(self.name, call, cpu, memory))
-        self.after(LOAD_SECONDS, self._tell_load)
+        self.after(self.world.scenario.load_seconds, self._tell_load)

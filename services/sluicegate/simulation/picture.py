@@ -63,13 +63,13 @@ def _placed(parts: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
 def _hosts(forecast: Forecast) -> Iterator[tuple[str, int]]:
     """Each host's group, and how many rows it has."""
     left = ROWS_MAX
+    bars: dict[str, list[Bar]] = {}
+    for bar in forecast.drawing.bars:
+        bars.setdefault(bar.session_id, []).append(bar)
     for use in host_uses(forecast):
         rows = min(forecast.question.sessions_max, left)
         left -= rows
         stays = [s for s in forecast.drawing.stays if s.host_name == use.host_name]
-        bars: dict[str, list[Bar]] = {}
-        for bar in forecast.drawing.bars:
-            bars.setdefault(bar.session_id, []).append(bar)
         name = escape(use.host_name)
         head = f"{name}: {use.working:.0%} working, {use.starting:.0%} starting, "
         head += f"{use.between:.0%} between slices, {use.empty:.0%} empty"

@@ -18,7 +18,6 @@ from proxy_manager.core.model import (
     HostUnknown,
     ReservationLapsed,
     SessionUnknown,
-    Times,
 )
 from sluicegate.simulation.agenda import Action
 from sluicegate.simulation.program import Program
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from sluicegate.simulation.work import Food, Work
     from sluicegate.simulation.world import World
 
-TIMES = Times()
 BATCH_OUTCOMES = 256
 BATCH_BYTES = 512 << 10
 WATCH_SECONDS = 0.05
@@ -60,7 +58,7 @@ class ProxyManager:
     def __init__(self, world: World) -> None:
         self.world = world
         self.program = Program()
-        self.coordinator = Coordinator(0.0, TIMES, world.scenario.rules)
+        self.coordinator = Coordinator(0.0, world.scenario.times, world.scenario.rules)
         self.settings: dict[str, HostSettings] = {}
         self._attachments = count(1)
         self._calls: dict[str, HostCall] = {}
@@ -73,8 +71,9 @@ class ProxyManager:
     def start(self) -> None:
         """Begins with what operators set, and nothing else known."""
         self.program.start()
-        rules, settings = self.world.scenario.rules, self.settings.values()
-        self.coordinator = Coordinator(self.world.agenda.now, TIMES, rules, settings)
+        scenario, settings = self.world.scenario, self.settings.values()
+        now = self.world.agenda.now
+        self.coordinator = Coordinator(now, scenario.times, scenario.rules, settings)
         self._tick()
 
     def kill(self) -> None:
@@ -245,8 +244,10 @@ class ProxyManager:
         self.world.agenda.after(WATCH_SECONDS, lambda: self.program.do(life, tell))
 
     def _capacity(self) -> tuple[int, tuple[str, ...]]:
-        capacity = self.coordinator.capacity(self.world.agenda.now)
-        return capacity.sessions, tuple(str(host.closed) for host in capacity.hosts if host.closed)
+        """How many sessions could start, and the reason of each host that takes none."""
+        coordinator = self.coordinator
+        closed = (str(why) for why, hosts in coordinator.closed().items() for _ in range(hosts))
+        return coordinator.free(), tuple(closed)
 
     def _feed(self, foods: tuple[Food, ...]) -> tuple[str, ...]:
         unfed: list[str] = []

@@ -34,15 +34,15 @@ class AssetTimes:
 def host_uses(forecast: Forecast) -> list[HostUse]:
     """Each host's time: work on slices, containers that start, sessions between slices, nothing."""
     total = forecast.total_seconds * forecast.question.sessions_max
-    return [
-        _host_use(
-            f"host-{number + 1}",
-            total,
-            [bar for bar in forecast.drawing.bars if bar.host_name == f"host-{number + 1}"],
-            [stay for stay in forecast.drawing.stays if stay.host_name == f"host-{number + 1}"],
-        )
-        for number in range(forecast.question.hosts if forecast.drawing.stays else 0)
-    ]
+    hosts = forecast.question.hosts if forecast.drawing.stays else 0
+    names = [f"host-{number + 1}" for number in range(hosts)]
+    bars: dict[str, list[Bar]] = {name: [] for name in names}
+    stays: dict[str, list[Stay]] = {name: [] for name in names}
+    for bar in forecast.drawing.bars:
+        bars[bar.host_name].append(bar)
+    for stay in forecast.drawing.stays:
+        stays[stay.host_name].append(stay)
+    return [_host_use(name, total, bars[name], stays[name]) for name in names]
 
 
 def _host_use(name: str, total: float, bars: Sequence[Bar], stays: Sequence[Stay]) -> HostUse:

@@ -6,6 +6,7 @@ from random import Random
 from data_manager.core.model import Request, RunKind
 from data_manager.core.options import Method, Options, QueuePolicy, SliceOrder
 from data_manager.core.queues import WINDOW_SLICES
+from proxy_manager.core.model import Times
 from proxy_manager.core.rules import Policy, Rules, Threshold
 from sluicegate.simulation.workload import RunPlan, lognormal
 
@@ -45,7 +46,10 @@ class FaultPlan:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A whole world, before anything has happened in it."""
+    """A whole world, before anything has happened in it.
+
+    Hosts tell of their load every `load_seconds`, which also shows that they are there.
+    """
 
     seed: int
     hosts: tuple[HostPlan, ...]
@@ -58,6 +62,8 @@ class Scenario:
     latency_seconds: float = 0.001
     commit_seconds: float = 0.001
     tick_seconds: float = 1.0
+    load_seconds: float = 2.0
+    times: Times = field(default_factory=Times)
 
 
 def draw(seed: int) -> Scenario:
