@@ -103,6 +103,19 @@ def test_r65_a_slice_that_ends_waits_for_no_sibling(talk, crawled):
     assert [talk.slice(f"b:{n}").state for n in (2, 3)] == [SliceState.RUNNING] * 2
 
 
+def test_r65_a_stream_that_ends_waits_for_no_reservation_of_its_run(talk, crawled):
+    crawled("b", 9, streams=3)
+    first, second = talk.capacity(2)
+    talk.grant([first, second])
+    [slow] = talk.capacity(1)
+    talk.pass_time(0.5)
+    assert talk.work(first) == [AskCapacity()]
+    [next_one] = talk.capacity(1)
+    assert talk.numbers(next_one) == [4]
+    talk.grant([slow, next_one])
+    assert talk.tally("b")[SliceState.RUNNING] == 3
+
+
 def test_r66_a_completion_leads_to_the_next_round_while_a_queue_is_populated(talk, crawled):
     crawled("b", 2, streams=1)
     for number in (1, 2):

@@ -1,7 +1,7 @@
 """Continuous feeding: figures 6.1 and 6.2. Sessions get slice after slice from any queue."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from data_manager.core.contending import turns_of
@@ -31,11 +31,11 @@ def feed(state: State) -> None:
         if not hunger:
             continue
         others = promised(state, repository)
-        lives = [live for live in state.waiters.fed(repository) if _feeds(state, live)]
-        if lives:
+        lives = _feeding(state, repository)
+        if sessions := _sessions(hunger, lives):
             waiting = [*lives, *(state.lives[run_id] for run_id in others)]
             turns = turns_of(state, waiting, others)
-            _feed_all(state, _sessions(hunger, lives), turns, others, fed)
+            _feed_all(state, sessions, turns, others, fed)
         _drain_idle(state, repository, hunger, others)
     for session_id, tasks in fed.items():
         state.ask(Feed(session_id, tuple(tasks)))
@@ -59,9 +59,11 @@ def assure(state: State, session: Session) -> None:
             state.ask(Feed(session.session_id, tasks_of(state, session)))
 
 
-def _sessions(hunger: Hunger, lives: Iterable[Live]) -> list[str]:
+def _sessions(hunger: Hunger, lives: Sequence[Live]) -> list[str]:
     """The sessions to feed, those that have nothing first. The others only while there is more than
     those could do at once."""
+    if not lives:
+        return []
     if any(map(_has_to_spare, lives)):
         return [*hunger.idle, *hunger.ahead]
     return list(hunger.idle)
@@ -72,12 +74,15 @@ def _has_to_spare(live: Live) -> bool:
     return live.queue.ready > len(live.streams)
 
 
-def _feeds(state: State, live: Live) -> bool:
-    return (
-        live.queue.ready > 0
+def _feeding(state: State, repository: str) -> list[Live]:
+    """The runs whose slices sessions of a repository are given now."""
+    return [
+        live
+        for live in state.waiters.stocked()
+        if live.run.request.repository == repository
         and live.run.stopping is None
         and state.method(live) is Method.CONTINUOUS
-    )
+    ]
 
 
 def _feed_all(
@@ -170,8 +175,11 @@ def _give(state: State, live: Live, session_id: str) -> Task:
 
 def _drain_idle(state: State, repository: str, hunger: Hunger, others: dict[str, int]) -> None:
     """Lets sessions end for which no slice is left, or whose place others wait for."""
+    if not hunger.idle:
+        return
     more = _more_may_come(state, repository)
-    for session_id, since in list(hunger.idle.items()):
+    ending: list[str] = []
+    for session_id, since in hunger.idle.items():
         lives = (state.lives[run_id] for run_id in others)
         other = next((o for o in lives if wants_more(state, o, others[o.run.run_id])), None)
         if more and other is None and since + LINGER_SECONDS > state.now:
@@ -179,6 +187,8 @@ def _drain_idle(state: State, repository: str, hunger: Hunger, others: dict[str,
             break
         if other is not None:
             others[other.run.run_id] += 1
+        ending.append(session_id)
+    for session_id in ending:
         _drain(state, session_id)
 
 

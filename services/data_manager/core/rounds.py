@@ -52,11 +52,14 @@ def capacity_reported(state: State, places: int, closed: tuple[str, ...]) -> Non
     for live in wanting:
         count = allotted.get(live.run.run_id, 0)
         live.starved = not count
+        if asked_for:
+            # There may be more than the answer knows.
+            state.back_off(live)
+        else:
+            # There is no more, until a session ends, or it is told so, or the next tick.
+            live.ask_time = state.reconcile_time
         if count:
             sessions += _compose(state, live, count)
-        else:
-            # Until it is told that there is more, or the next tick.
-            live.ask_time = state.reconcile_time
     hedges = list(_hedges(state, places - len(sessions)))
     if sessions or hedges:
         avoid = {session.session_id: host_name for session, host_name in hedges}
@@ -154,12 +157,7 @@ def initiation_refused(state: State, event: InitiationRefused) -> None:
 
 
 def _may_have_more(state: State, live: Live) -> bool:
-    return (
-        live.run.stopping is None
-        and not live.reserving
-        and live.room > 0
-        and state.storage_room(live) > 0
-    )
+    return live.run.stopping is None and live.room > 0 and state.storage_room(live) > 0
 
 
 def _wanting(state: State) -> list[Live]:
@@ -258,7 +256,7 @@ def _begin_session(state: State, session: Session) -> None:
     begun = replace(session, state=SessionState.INITIATING)
     state.save_session(begun)
     live.reserving -= 1
-    live.delay = FIRST_DELAY_SECONDS
+    live.ask_time, live.delay = state.now, FIRST_DELAY_SECONDS
     state.note_peak(live)
     if (asked := state.reserve_times.pop(session.session_id, None)) is not None:
         state.start_seconds = smoothed(state.start_seconds, state.now - asked)

@@ -88,7 +88,7 @@ class State:
         """Something has changed of a run, from which more may follow."""
         self.touched.add(run_id)
         if live := self.lives.get(run_id):
-            self.waiters.due[run_id] = live
+            self.waiters.touch(live)
 
     def _share_windows(self, before: int) -> None:
         window = window_of_each(len(self.lives), self.window)

@@ -19,6 +19,7 @@ class Waiters:
 
     due: dict[str, Live] = field(default_factory=dict)
     hedging: dict[str, Live] = field(default_factory=dict)
+    _stocked: dict[str, Live] = field(default_factory=dict)
     _pools: dict[tuple[str, Method], dict[str, Live]] = field(default_factory=dict)
     _later: list[tuple[float, str]] = field(default_factory=list)
     _times: dict[str, float] = field(default_factory=dict)
@@ -29,6 +30,17 @@ class Waiters:
         if live.run.request.options.hedge:
             self.hedging[live.run.run_id] = live
 
+    def touch(self, live: Live) -> None:
+        """Something has changed of a run."""
+        self.due[live.run.run_id] = self._stocked[live.run.run_id] = live
+
+    def stocked(self) -> list[Live]:
+        """The runs that have slices which could be taken now, in the order in which they began."""
+        empty = [run_id for run_id, live in self._stocked.items() if not live.queue.ready]
+        for run_id in empty:
+            del self._stocked[run_id]
+        return sorted(self._stocked.values(), key=lambda live: live.begun)
+
     def remove(self, live: Live) -> None:
         """A run is over."""
         run_id, pool = live.run.run_id, self._pools[_pool(live)]
@@ -37,6 +49,7 @@ class Waiters:
             del self._pools[_pool(live)]
         self.due.pop(run_id, None)
         self.hedging.pop(run_id, None)
+        self._stocked.pop(run_id, None)
 
     def fed(self, repository: str) -> Iterator[Live]:
         """The runs that sessions which are fed with a repository may serve; one of the method auto

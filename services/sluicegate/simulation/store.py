@@ -36,11 +36,11 @@ class Store:
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Makes all changes true."""
-        ends = {run_id: self._last_turn(run_id) for run_id in _runs_of(changes)}
+        ends = {run_id: self._last_turn(run_id) for run_id in _queueing(changes)}
         for change in changes:
             match change:
                 case SaveSlice(slice_):
-                    self._save_slice(slice_, ends[slice_.run_id])
+                    self._save_slice(slice_, ends.get(slice_.run_id))
                 case SaveRun(run):
                     self._checks.saving_run(self.runs.get(run.run_id), run)
                     self.runs[run.run_id] = run
@@ -56,11 +56,12 @@ class Store:
                 case SaveStorage(storage, streams):
                     self.storages[storage] = streams
 
-    def _save_slice(self, slice_: Slice, last_turn: int) -> None:
+    def _save_slice(self, slice_: Slice, last_turn: int | None) -> None:
         rows = self.slices.setdefault(slice_.run_id, {})
         old = rows.get(slice_.slice_id)
         self._checks.saving_slice(old, slice_)
         if old is not None and old.state in PLACED and slice_.state is QUEUED:
+            assert last_turn is not None
             self._checks.putting_back(slice_, last_turn)
         rows[slice_.slice_id] = slice_
 
@@ -100,8 +101,10 @@ class Store:
         )
 
 
-def _runs_of(changes: Sequence[Change]) -> dict[str, None]:
-    return dict.fromkeys(c.slice.run_id for c in changes if isinstance(c, SaveSlice))
+def _queueing(changes: Sequence[Change]) -> dict[str, None]:
+    """The runs of which slices are queued."""
+    slices = (change.slice for change in changes if isinstance(change, SaveSlice))
+    return dict.fromkeys(slice_.run_id for slice_ in slices if slice_.state is QUEUED)
 
 
 def _at_hand(slice_: Slice) -> bool:
