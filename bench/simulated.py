@@ -2,9 +2,11 @@
 
 800 slices on 48 streams, lognormal with sigma 1: of 300 seconds, where the last slices count, and
 of half a second, where containers that take 0.77 s to start do. Then what hedging is worth when
-one host of four is ten times slower than the others.
+one host of four is ten times slower than the others. Last, how long it takes to know all that of
+10, 100 and 1,000 hosts.
 """
 
+import time
 from dataclasses import replace
 
 from sluicegate.simulation.plan import TRADITIONAL, Question, drawn_times, foresee
@@ -14,6 +16,7 @@ ASSETS, SLICES, HOSTS, PLACES, SIGMA, SEED = 10, 80, 2, 24, 1.0, 7
 START_SECONDS = 0.77
 MEANS = (300.0, 0.5)
 HEDGED_MEAN, HEDGED_SIGMA, SLOWNESS = 60.0, 0.3, 10.0
+SCALED_HOSTS, SCALED_ASSETS, SLICES_A_STREAM = (10, 100, 1_000), 201, 2
 METHODS = [(TRADITIONAL, "in_order")] + [
     (method, order)
     for method in ("batch", "per_slice", "continuous")
@@ -39,8 +42,23 @@ def hedged() -> None:
         print(f"{'with' if hedge else 'without'} hedging {span(forecast.total_seconds)}")
 
 
+def scaled() -> None:
+    """Prints what it costs to simulate more hosts with as many slices for each stream."""
+    print(f"\n{'hosts':>6} {'streams':>8} {'slices':>8} {'cpu s':>7} {'steps a slice':>14}")
+    for hosts in SCALED_HOSTS:
+        each = SLICES_A_STREAM * hosts * PLACES // SCALED_ASSETS + 1
+        times = drawn_times(SCALED_ASSETS, each, MEANS[0], SIGMA, SEED)
+        began, slices = time.process_time(), SCALED_ASSETS * each
+        forecast = foresee(
+            Question(times, hosts, PLACES, method="continuous", order="longest_first")
+        )
+        took = time.process_time() - began
+        streams, steps = hosts * PLACES, forecast.steps / slices
+        print(f"{hosts:6,} {streams:8,} {slices:8,} {took:7.1f} {steps:14.1f}", flush=True)
+
+
 def main() -> None:
-    """Prints a table for each mean, and what hedging is worth."""
+    """Prints a table for each mean, what hedging is worth, and what it costs to know."""
     for mean in MEANS:
         question = Question(
             drawn_times(ASSETS, SLICES, mean, SIGMA, SEED),
@@ -52,6 +70,7 @@ def main() -> None:
         asked = [replace(question, method=method, order=order) for method, order in METHODS]
         print("\n".join(compared(list(map(foresee, asked)))), end="\n\n")
     hedged()
+    scaled()
 
 
 if __name__ == "__main__":

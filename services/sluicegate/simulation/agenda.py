@@ -9,10 +9,14 @@ Action = Callable[[], object]
 
 
 class Agenda:
-    """Actions in the order of their times, in seconds; of the same time, in the order they came."""
+    """Actions in the order of their times, in seconds; of the same time, in the order they came.
+
+    `steps` counts those that were done.
+    """
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.steps = 0
         self._heap: list[tuple[float, int, Action]] = []
         self._numbers = count()
 
@@ -29,5 +33,6 @@ class Agenda:
         if not self._heap:
             return False
         self.now, _, action = heapq.heappop(self._heap)
+        self.steps += 1
         action()
         return True

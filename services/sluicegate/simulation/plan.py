@@ -70,7 +70,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Forecast:
-    """How it would go. `use` is the share of the streams' time that is work on slices."""
+    """How it would go. `use` is the share of the streams' time that is work on slices; so many
+    `steps` had to be simulated to know."""
 
     question: Question
     total_seconds: float
@@ -78,6 +79,7 @@ class Forecast:
     use: float
     sessions: int
     drawing: Drawing
+    steps: int = 0
 
 
 def drawn_times(
@@ -127,7 +129,8 @@ def foresee(question: Question) -> Forecast:
     # Containers that end after the last backup has are of no interest to it.
     drawing.stays = [replace(stay, gone=min(stay.gone, total)) for stay in drawing.stays]
     sessions = len({bar.session_id for bar in drawing.bars if bar.slice.number > 0})
-    return _forecast(question, total, bound, every, sessions, drawing)
+    forecast = _forecast(question, total, bound, every, sessions, drawing)
+    return replace(forecast, steps=world.agenda.steps)
 
 
 def _until(world: World, condition: Callable[[], bool]) -> None:
