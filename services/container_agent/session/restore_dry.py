@@ -10,7 +10,8 @@ from container_agent.session.restore_existing import Existing, places_of
 from container_agent.session.restore_links import HardLinks
 from container_agent.session.restore_walk import Reach, Selection
 from container_agent.session.tally import Tally
-from container_agent.storage.walk import CLOSED, DIRECTORY_FLAGS, Components
+from container_agent.storage.beneath import open_beneath
+from container_agent.storage.walk import CLOSED, Components
 from sluicegate.v1 import slice_pb2
 
 
@@ -82,15 +83,12 @@ def opened(target: bytes, path: Components) -> int:
     """A descriptor of a directory of a target, or CLOSED where there is none. No link below the
     target is followed."""
     try:
-        found = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
+        root = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
         return CLOSED
-    for name in path:
-        above = found
-        try:
-            found = os.open(name, DIRECTORY_FLAGS, dir_fd=above)
-        except OSError:
-            return CLOSED
-        finally:
-            os.close(above)
-    return found
+    try:
+        return open_beneath(root, path)
+    except OSError:
+        return CLOSED
+    finally:
+        os.close(root)

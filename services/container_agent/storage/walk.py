@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from container_agent.storage.beneath import DIRECTORY, open_beneath
 from container_agent.storage.excludes import Excludes
 
 Components = tuple[bytes, ...]
@@ -34,7 +35,6 @@ PIECE = 5  # The part of a file that a start or a stop inside it leaves: see `Wa
 
 # How many directories of a deep tree are kept open; the others are opened again on the way back.
 OPEN_MAX = 200
-DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 CLOSED = -1
 
 
@@ -211,7 +211,7 @@ class Walk:
     def _open(self, above: Directory, directory: Directory) -> None:
         if above.descriptor == CLOSED:
             raise FileNotFoundError(errno.ENOENT, "the directory above it has vanished")
-        directory.descriptor = os.open(directory.name, DIRECTORY_FLAGS, dir_fd=above.descriptor)
+        directory.descriptor = os.open(directory.name, DIRECTORY, dir_fd=above.descriptor)
         directory.status = os.fstat(directory.descriptor)
         path = directory.path
         assert path is not None
@@ -270,19 +270,14 @@ class Walk:
         top = self._stack[-1]
         if top.descriptor != CLOSED or top.status is None:
             return
-        opened = os.dup(self._stack[0].descriptor)
+        names = [directory.name for directory in self._stack[1:]]
         try:
-            for directory in self._stack[1:]:
-                below = os.open(directory.name, DIRECTORY_FLAGS, dir_fd=opened)
-                os.close(opened)
-                opened = below
-            if not os.path.samestat(os.fstat(opened), top.status):
+            top.descriptor = open_beneath(self._stack[0].descriptor, names)
+            if not os.path.samestat(os.fstat(top.descriptor), top.status):
                 raise FileNotFoundError(errno.ENOENT, "another directory stands in its place")
         except OSError as error:
-            os.close(opened)
+            top.close()
             self._lose_rest(top, error)
-        else:
-            top.descriptor = opened
 
     def _lose_rest(self, directory: Directory, error: OSError) -> None:
         for name, _ in directory.entries:

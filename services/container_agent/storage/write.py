@@ -11,9 +11,9 @@ import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+from container_agent.storage.beneath import DIRECTORY, open_beneath
 from container_agent.storage.walk import Components
 
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 WHILE_OPEN = 0o700
 TRIES = 5
 # How many directories of a deep tree are kept open; the others are opened again on the way back.
@@ -144,14 +144,7 @@ class Target:
 
     def reopen(self, components: Components) -> int:
         """A further descriptor of a directory that is there already; the caller closes it."""
-        found = os.dup(self._root)
-        for name in components:
-            above = found
-            try:
-                found = os.open(name, DIRECTORY, dir_fd=above)
-            finally:
-                os.close(above)
-        return found
+        return open_beneath(self._root, components)
 
     def _go(self, components: Components) -> None:
         shared = 0
