@@ -5,11 +5,8 @@ drifts is unfair to none. What they keep and restore lies in memory first, then 
 """
 
 import argparse
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -17,6 +14,7 @@ from statistics import median
 from bench.data import SETS, change, stored_bytes
 from bench.measure import Taken, clean_environment, take
 from bench.peers import PASSWORD, PEERS, STREAMS, Peer, kept, restored
+from bench.scratch import DISK, MEMORY, scratch
 
 ENV = clean_environment(PASSWORD)
 SEED = 5
@@ -24,16 +22,6 @@ MIB = 1 << 20
 BESIDE = "restic"
 
 Round = dict[str, Taken]
-
-
-@contextmanager
-def scratch(place: Path) -> Iterator[Path]:
-    """A directory that is gone afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="sluicegate-bench-", dir=place))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path)
 
 
 def turn(peer: Peer, source: Path, place: Path) -> tuple[Round, int]:
@@ -95,13 +83,13 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", default=list(SETS))
     options = parser.parse_args()
     peers = [peer for peer in PEERS if peer.name in options.peers]
-    places = {"memory": Path("/dev/shm")}
+    places = {"memory": MEMORY}
     if not options.memory_only:
-        places["disk"] = Path("/var/tmp")
+        places["disk"] = DISK
     for kind, place in places.items():
         print(f"\nkept and restored in {kind}, {STREAMS} streams\n{HEADER}", flush=True)
         for name in options.sets:
-            with scratch(Path("/var/tmp")) as source:
+            with scratch(DISK) as source:
                 SETS[name](source)
                 compare(name, source, place, peers, options.rounds)
 
