@@ -24,7 +24,7 @@ INSERT INTO runs VALUES (
   :run_id, :kind, :repository, :asset_id, :source, :snapshot, :target, :include, :storage,
   :excludes, :read_policy, :overwrite, :dry_run, :drop_privileges, :verify,
   :streams, :slices_per_session, :slice_bytes, :slice_files, :range_bytes,
-  :method, :slice_order, :weight, :priority, :hedge,
+  :method, :slice_order, :weight, :priority, :hedge, :storage_wait_seconds,
   :start_time_ns, :end_time_ns, :traceparent, :state, :over, :stopping, :message, :failure,
   :counts, :snapshot_id, :result_id, :crawled, :cut_to_end, :cut_path, :cut_offset_bytes,
   :batches, :bodies, :total_bytes, :total_files, :unread_count, :sessions_made, :streams_peak

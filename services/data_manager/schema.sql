@@ -46,6 +46,7 @@ CREATE TABLE IF NOT EXISTS runs (
   weight INTEGER NOT NULL,
   priority INTEGER NOT NULL,
   hedge INTEGER NOT NULL,
+  storage_wait_seconds INTEGER NOT NULL,
   start_time_ns INTEGER NOT NULL,
   end_time_ns INTEGER NOT NULL,
   traceparent TEXT NOT NULL,

@@ -23,7 +23,7 @@ from data_manager.rows import run_of_row, session_of_row, unread_of_row
 from data_manager.saving import Statement, statements
 from data_manager.slice_rows import slice_key, slice_of_row
 
-VERSION = 5
+VERSION = 6
 # Each with what it must answer. FULL: NORMAL loses commits in a power cut, also in WAL mode.
 # What a thousand backups work on at once fits into 32 MiB of cache.
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "cache_size": -32 << 10}

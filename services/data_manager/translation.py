@@ -35,7 +35,7 @@ NUMBERS = (
     "priority",
 )  # fmt: skip
 # Restores and verifies have no user who tunes them.
-SERVED = Options(method=Method.AUTO)
+SERVED = Options(method=Method.AUTO, storage_wait_seconds=900)
 M = TypeVar("M", bound=Message)
 
 
@@ -51,7 +51,10 @@ def options_of(message: pb.BackupOptions) -> Options:
             raise InvalidMessage([(f"options.{name}", f"must be 0 or at least {least}")])
     given = {name: getattr(message, name) for name in NUMBERS}
     options = Options(**{name: value for name, value in given.items() if value})
-    return replace(options, method=_method(message), order=_order(message.order))
+    options = replace(options, method=_method(message), order=_order(message.order))
+    if message.HasField("storage_wait_seconds"):
+        options = replace(options, storage_wait_seconds=message.storage_wait_seconds)
+    return options
 
 
 def backup_request(message: pb.CreateBackupRequest, asset: Asset) -> Request:
@@ -107,6 +110,7 @@ def backup_message(standing: Standing) -> pb.Backup:
             order=pb.SliceOrder.Value(f"SLICE_ORDER_{options.order.name}"),
             excludes=excludes_message(run.request),
             read_policy=read_policy_message(run.request),
+            storage_wait_seconds=options.storage_wait_seconds,
             **numbers,
         ),
         status=status_message(standing),
@@ -146,6 +150,8 @@ def status_message(standing: Standing) -> pb.RunStatus:
         crawled=run.crawled,
         total_bytes=run.total_bytes,
         total_files=run.total_files,
+        paused=_failure(standing.paused),
+        paused_message=standing.paused_message,
     )
 
 

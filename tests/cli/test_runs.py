@@ -68,13 +68,14 @@ async def test_a_backup_is_asked_for_as_the_options_say(data_manager):
         slice_bytes=1 << 20,
         order=pb.SLICE_ORDER_IN_ORDER,
         weight=1,
+        storage_wait_seconds=900,
     )
 
 
 async def test_a_backup_is_asked_for_by_the_method_and_order_of_the_options(data_manager):
     data_manager.runs.will_show(DONE)
     options = ["--method", "per-slice", "--order", "longest-first", "--priority", -2, "--weight", 3]
-    options += ["--hedge"]
+    options += ["--hedge", "--storage-wait", "2h"]
     code, _, said = await run(*backup(data_manager, *options))
     assert (code, said) == (0, "")
     _, request = data_manager.runs.asked
@@ -85,6 +86,7 @@ async def test_a_backup_is_asked_for_by_the_method_and_order_of_the_options(data
         priority=-2,
         weight=3,
         hedge=True,
+        storage_wait_seconds=7200,
     )
 
 

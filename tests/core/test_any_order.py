@@ -20,7 +20,16 @@ from data_manager.core.kinds import UNCOUNTED
 from data_manager.core.model import Failure, RunKind, RunState, SliceState
 from data_manager.core.options import Method, QueuePolicy, SliceOrder
 
-FAULTS = [None, None, Failure.TRANSIENT, Failure.CANCELLED, Failure.INTERNAL, Failure.STORAGE_FULL]
+FAULTS = [
+    None,
+    None,
+    Failure.TRANSIENT,
+    Failure.CANCELLED,
+    Failure.INTERNAL,
+    Failure.WRONG_PASSWORD,
+    Failure.STORAGE_AWAY,
+    Failure.STORAGE_FULL,
+]
 TIMES_MS = [0, 100, 6_000, 90_000]
 STORAGES = ["", "nas", "san"]
 index = st.integers(0, 1_000)

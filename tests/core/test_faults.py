@@ -104,7 +104,7 @@ def test_the_seal_names_failed_slices_again_and_they_count_once(talk):
     assert [file.path for file in talk.disk.unread.values()] == [b"", b"y"]
 
 
-@pytest.mark.parametrize("failure", [Failure.WRONG_PASSWORD, Failure.STORAGE_FULL])
+@pytest.mark.parametrize("failure", [Failure.WRONG_PASSWORD, Failure.TARGET_UNWRITABLE])
 def test_what_does_not_pass_fails_the_run_when_its_sessions_are_over(talk, failure):
     talk.crawled("b", 16, streams=2)
     first, second = talk.capacity(2)

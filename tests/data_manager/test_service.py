@@ -59,6 +59,7 @@ async def test_a_backup_is_watched_to_its_end(client: Client):
     assert backup.options == pb.BackupOptions(
         method=pb.METHOD_BATCH, streams=2, slices_per_session=1, slice_bytes=128 << 20,
         slice_files=5_000, range_bytes=64 << 20, order=pb.SLICE_ORDER_IN_ORDER, weight=1,
+        storage_wait_seconds=86_400,
     )  # fmt: skip
     assert (await client.call("GetBackup", backup_id="b")).backup == backup
     assert (await client.call("ListBackups")).backups == [backup]

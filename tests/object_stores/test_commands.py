@@ -99,7 +99,8 @@ def test_a_full_bucket_is_said_and_the_next_run_uses_what_is_there(
 
     proxy.plan = full
     small = ("--slice-bytes", "4MiB", "--streams", "1")
-    assert "full" in refused("backup", asset, "--repo", behind, *small)
+    at_once = ("--storage-wait", "0")
+    assert "full" in refused("backup", asset, "--repo", behind, *small, *at_once)
     proxy.plan = no_fault
     stored = sum(
         len(store_at(location).read(f"data/{n}")) for n in store_at(location).names("data")

@@ -10,9 +10,10 @@ import pytest
 
 from container_agent.repository import errors
 from container_agent.repository.blobs import BlobKind
+from container_agent.repository.errors import StorageAway
 from container_agent.repository.locations import LocationInvalid, store_at
 from container_agent.repository.locks import SharedLock
-from container_agent.repository.object_failures import AccessDenied, StorageAway
+from container_agent.repository.object_failures import AccessDenied
 from container_agent.repository.repository import Repository
 from container_agent.repository.stores import Store
 from container_agent.session.failures import failure_of
@@ -120,7 +121,7 @@ def test_a_store_that_never_has_time_is_given_up_within_the_budget(proxy, behind
     with pytest.raises(StorageAway, match=told) as given_up:
         store_at(behind, budget_seconds=1.0).read("config")
     assert time.monotonic() - begun < 10
-    assert failure_of(given_up.value)[0] == pb.FAILURE_REASON_TRANSIENT
+    assert failure_of(given_up.value)[0] == pb.FAILURE_REASON_STORAGE_AWAY
     assert 3 < len(proxy.seen) < 30, "it waits longer each time"
 
 

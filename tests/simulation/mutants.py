@@ -12,6 +12,7 @@ from data_manager.core import (
     loading,
     orchestrator,
     outcomes,
+    pausing,
     queues,
     restarting,
     rounds,
@@ -19,7 +20,7 @@ from data_manager.core import (
     slices,
 )
 from data_manager.core.live import Live
-from data_manager.core.model import RunState, SliceState
+from data_manager.core.model import Failure, RunState, SliceState
 from data_manager.core.state import State
 from proxy_manager.core import attachments, coordinator, deliveries, reservations
 from proxy_manager.core.effects import Acknowledge
@@ -271,6 +272,20 @@ def stop_a_run_and_let_its_sessions_work(whole):
             live.ending.clear()
 
     return stop
+
+
+@mutant(outcomes, "fail")
+def count_the_tries_that_storage_failed(whole):
+    def fail(state, live, slice_, failure, message):
+        slices_fault = Failure.TRANSIENT if failure in pausing.BY_STORAGE else failure
+        whole(state, live, slice_, slices_fault, message)
+
+    return fail
+
+
+@mutant(rounds, "may_begin")
+def never_try_storage_again(whole):
+    return lambda state, live: 0 if pausing.breaker_of(state, live) else whole(state, live)
 
 
 @mutant(State, "wake")

@@ -1,5 +1,7 @@
 """What can be wrong with a repository. The text of each is one line for a person."""
 
+import errno
+
 
 class RepositoryError(Exception):
     """Something is wrong with the repository or with what was asked of it."""
@@ -43,3 +45,13 @@ class SnapshotAmbiguous(RepositoryError):
 
 class StorageFull(RepositoryError):
     """Backup storage takes no more."""
+
+
+class StorageAway(OSError):
+    """Backup storage did not do it, however often it was asked; it may later."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__(errno.EIO, told)
+
+    def __str__(self) -> str:
+        return str(self.strerror)

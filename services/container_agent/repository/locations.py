@@ -7,8 +7,9 @@ from enum import Enum
 from container_agent.repository.errors import RepositoryMissing
 from container_agent.repository.stores import LocalStore, Store
 
-# How long one call of an object store is tried again, while its faults may pass.
-BUDGET_SECONDS = 240.0
+# How long one call of an object store is tried again, while its faults may pass. What lasts longer
+# is waited for by the data manager: so no place is held meanwhile, and all wait together.
+BUDGET_SECONDS = 15.0
 SCHEME = re.compile(r"(s3|gs|azure|az):")
 # Of all services the widest rule; each has narrower ones, and says so itself.
 BUCKET = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._-]{0,221}")

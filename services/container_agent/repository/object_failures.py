@@ -11,6 +11,7 @@ from container_agent.repository.errors import (
     RepositoryDamaged,
     RepositoryError,
     RepositoryMissing,
+    StorageAway,
     StorageFull,
 )
 from container_agent.repository.locations import ObjectPlace, Service
@@ -46,16 +47,6 @@ CREDENTIALS = {
 
 class AccessDenied(RepositoryError):
     """The object store does not let us do what we must; more tries would not help."""
-
-
-class StorageAway(OSError):
-    """The object store did not do it however often it was asked; it may later."""
-
-    def __init__(self, told: str) -> None:
-        super().__init__(errno.EIO, told)
-
-    def __str__(self) -> str:
-        return str(self.strerror)
 
 
 def understood(place: ObjectPlace, name: str, said: str) -> Exception:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, TypeVar
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from container_agent.repository.errors import RepositoryDamaged, RepositoryExists
+from container_agent.repository.errors import RepositoryDamaged, RepositoryExists, StorageAway
 from container_agent.repository.locations import BUDGET_SECONDS, ObjectPlace, Service
-from container_agent.repository.object_failures import StorageAway, no_credentials, understood
+from container_agent.repository.object_failures import no_credentials, understood
 from container_agent.repository.stores import KINDS, NAME
 
 if TYPE_CHECKING:
@@ -167,8 +167,9 @@ def client(place: ObjectPlace, budget_seconds: float, silent_seconds: float) -> 
     """A client of the store, with the credentials of the environment. AccessDenied when it has
     none that could be right."""
     prefix, retries = place.prefix or None, retry_config(budget_seconds)
-    # Whatever hangs is tried again at least once.
-    options = client_config(place, min(budget_seconds / 2, WRITE_SECONDS), silent_seconds)
+    # Whatever hangs is tried again, where the budget is for a question and not for a slow pack.
+    try_seconds = WRITE_SECONDS if budget_seconds >= BUDGET_SECONDS else budget_seconds / 2
+    options = client_config(place, try_seconds, silent_seconds)
     try:
         match place.service:
             case Service.S3:

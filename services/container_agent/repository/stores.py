@@ -12,11 +12,21 @@ from container_agent.repository.errors import (
     RepositoryDamaged,
     RepositoryExists,
     RepositoryMissing,
+    StorageAway,
     StorageFull,
 )
 from container_agent.repository.files import OpenFiles, make_directories, write_durably
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+# What a file server says that does not answer, or was started anew. It may pass.
+AWAY = (
+    errno.ESTALE,
+    errno.ENOTCONN,
+    errno.ETIMEDOUT,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ENODEV,
+)
 KINDS = ("data", "index", "keys", "locks", "snapshots")
 # What else lies about, such as what a file manager leaves, is not the repository's.
 NAME = re.compile("[0-9a-f]{64}")
@@ -70,7 +80,7 @@ class LocalStore:
 
     def create(self) -> None:
         """Makes the directories that restic makes. RepositoryExists where other files lie."""
-        with self._told_when_full():
+        with self._told():
             try:
                 if self._root.exists() and not set(os.listdir(self._root)) <= set(KINDS):
                     raise RepositoryExists(
@@ -88,9 +98,10 @@ class LocalStore:
         directory = self._root / kind
         if not directory.exists() and not self.exists("config"):
             raise RepositoryMissing(f"{self._root} is gone; see that backup storage is mounted.")
-        found = listing(directory)
-        if kind == "data":
-            found = [name for part in found for name in listing(directory / part)]
+        with self._told(errno.EIO):
+            found = listing(directory)
+            if kind == "data":
+                found = [name for part in found for name in listing(directory / part)]
         return sorted(filter(NAME.fullmatch, found))
 
     def exists(self, name: str) -> bool:
@@ -99,11 +110,13 @@ class LocalStore:
 
     def read(self, name: str) -> bytes:
         """A whole file."""
-        return self._path(name).read_bytes()
+        with self._told():
+            return self._path(name).read_bytes()
 
     def read_range(self, name: str, offset: int, length: int, ahead: int = 0) -> bytes:
         """A part of a file, which stays open for the next."""
-        data = self._files.read(name, offset, length + ahead)
+        with self._told():
+            data = self._files.read(name, offset, length + ahead)
         if len(data) < length:
             raise RepositoryDamaged(f"{name} is too short.")
         return data
@@ -111,7 +124,7 @@ class LocalStore:
     def write(self, name: str, data: bytes | list[bytes], *, new: bool = False) -> None:
         """Writes a file; durable on return."""
         path, parts = self._path(name), [data] if isinstance(data, bytes) else data
-        with self._told_when_full():
+        with self._told(errno.EIO):
             try:
                 write_durably(path, parts, new=new)
             except FileNotFoundError:
@@ -123,20 +136,26 @@ class LocalStore:
 
     def remove(self, name: str) -> None:
         """Removes a file."""
-        self._path(name).unlink(missing_ok=True)
+        with self._told(errno.EIO):
+            self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         kind, _, rest = name.partition("/")
         return self._root / kind / rest[:2] / rest if kind == "data" else self._root / name
 
     @contextmanager
-    def _told_when_full(self) -> Iterator[None]:
+    def _told(self, *away: int) -> Iterator[None]:
+        """Says what the system says of storage; with `away`, of these as well that it is away."""
         try:
             yield
         except OSError as error:
-            if error.errno not in FULL:
-                raise
-            raise StorageFull(f"Backup storage is full: {self._root}. Make room there.") from error
+            if error.errno in FULL:
+                told = f"Backup storage is full: {self._root}. Make room there."
+                raise StorageFull(told) from error
+            if error.errno in (*AWAY, *away):
+                told = f"Backup storage does not answer: {self._root} ({error.strerror})."
+                raise StorageAway(told) from error
+            raise
 
 
 def pack_name(pack_id: bytes) -> str:

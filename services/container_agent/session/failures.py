@@ -1,7 +1,7 @@
 """What a fault means for its slice, and how it is told to a person."""
 
 from container_agent.repository import errors
-from container_agent.repository.object_failures import AccessDenied, StorageAway
+from container_agent.repository.object_failures import AccessDenied
 from container_agent.repository.stores import FULL
 from container_agent.session.tally import Stopped
 from container_agent.session.walking import SourceLost
@@ -16,7 +16,7 @@ REASONS: tuple[tuple[type[Exception], outcome_pb2.FailureReason.ValueType], ...]
     (TargetUnwritable, outcome_pb2.FAILURE_REASON_TARGET_UNWRITABLE),
     (errors.RepositoryMissing, outcome_pb2.FAILURE_REASON_REPOSITORY_MISSING),
     (AccessDenied, outcome_pb2.FAILURE_REASON_REPOSITORY_MISSING),
-    (StorageAway, outcome_pb2.FAILURE_REASON_TRANSIENT),
+    (errors.StorageAway, outcome_pb2.FAILURE_REASON_STORAGE_AWAY),
     (errors.RepositoryVersion, outcome_pb2.FAILURE_REASON_REPOSITORY_VERSION),
     (errors.WrongPassword, outcome_pb2.FAILURE_REASON_WRONG_PASSWORD),
     (errors.RepositoryLocked, outcome_pb2.FAILURE_REASON_REPOSITORY_LOCKED),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
-from container_agent.repository.errors import RepositoryLocked
+from container_agent.repository.errors import RepositoryLocked, StorageFull
 from container_agent.repository.locations import store_at
 from container_agent.repository.repository import Repository
 from container_agent.session.copy import copy
@@ -46,13 +46,14 @@ class OpenedOnce:
         self._held = ExitStack()
 
     def get(self) -> Repository:
-        """The open repository. What cannot be opened is not tried again, unless it was locked."""
+        """The open repository. What cannot be opened is not tried again, unless it was locked, or
+        storage may be at fault."""
         if self._failure is not None:
             raise self._failure
         if self._repository is None:
             try:
                 self._repository = self._open()
-            except RepositoryLocked:
+            except (RepositoryLocked, StorageFull, OSError):
                 raise
             except Exception as failure:
                 self._failure = failure

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from data_manager.core.live import Live
 from data_manager.core.options import Method
+from data_manager.core.pausing import may_begin
 from data_manager.core.state import State
 from data_manager.core.turns import Contender, Turns
 
@@ -32,7 +33,7 @@ def allot(state: State, wanting: Iterable[Live], places: int) -> dict[str, int]:
     if places <= 0:
         return {}
     lives = {live.run.run_id: live for live in wanting}
-    room = {run_id: wanted(live) for run_id, live in lives.items()}
+    room = {run_id: min(wanted(live), may_begin(state, live)) for run_id, live in lives.items()}
     storage_room = {live.run.request.storage: state.storage_room(live) for live in lives.values()}
     turns = turns_of(state, lives.values())
     allotted: dict[str, int] = {}

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from data_manager.core.live import Live
 from data_manager.core.model import Slice, SliceState
+from data_manager.core.pausing import breaker_of
 from data_manager.core.state import State
 
 
@@ -22,6 +23,7 @@ class WaitReason(StrEnum):
     DELAY = "delay"
     UNREACHABLE = "unreachable"
     NEXT = "next"
+    STORAGE_AWAY = "storage_away"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def explain(state: State, run_id: str, slice_: Slice | None, before: int) -> Exp
     if live.run.stopping is not None:
         return Explanation((WaitReason.OVER,))
     reasons = tuple(_reasons(state, live, slice_))
-    start = _delay(state, live, slice_) if reasons[0] is WaitReason.DELAY else None
+    start = _put_off(state, live, slice_, reasons[0])
     return Explanation(
         reasons,
         tuple(_blocking(state, live, reasons)),
@@ -67,6 +69,8 @@ def _reasons(state: State, live: Live, slice_: Slice | None) -> list[WaitReason]
     if slice_ is not None and slice_.state is SliceState.RESERVED:
         return [WaitReason.RESERVING]
     reasons: list[WaitReason] = []
+    if breaker_of(state, live):
+        reasons.append(WaitReason.STORAGE_AWAY)
     if _delay(state, live, slice_) is not None:
         reasons.append(WaitReason.DELAY)
     if not state.reachable:
@@ -83,6 +87,13 @@ def _reasons(state: State, live: Live, slice_: Slice | None) -> list[WaitReason]
     if live.reserving:
         reasons.append(WaitReason.RESERVING)
     return reasons or [WaitReason.NEXT]
+
+
+def _put_off(state: State, live: Live, slice_: Slice | None, reason: WaitReason) -> float | None:
+    """When it is tried again, where that is known to the second."""
+    if reason is WaitReason.STORAGE_AWAY and (breaker := breaker_of(state, live)):
+        return max(0.0, breaker.probe_time - state.now)
+    return _delay(state, live, slice_) if reason is WaitReason.DELAY else None
 
 
 def _delay(state: State, live: Live, slice_: Slice | None) -> float | None:

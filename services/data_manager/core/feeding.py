@@ -13,6 +13,7 @@ from data_manager.core.hunger import Hunger
 from data_manager.core.live import Live
 from data_manager.core.model import Session, SessionState, SliceState, Task
 from data_manager.core.options import Method
+from data_manager.core.pausing import breaker_of, may_begin
 from data_manager.core.predictions import enough_ahead
 from data_manager.core.rounds import initiate, place, tasks_of
 from data_manager.core.state import State
@@ -81,6 +82,7 @@ def _feeding(state: State, repository: str) -> list[Live]:
         for live in state.waiters.stocked()
         if live.run.request.repository == repository
         and live.run.stopping is None
+        and may_begin(state, live)
         and state.method(live) is Method.CONTINUOUS
     ]
 
@@ -135,9 +137,13 @@ def _feed_one(state: State, session_id: str, turns: Turns, others: dict[str, int
         if contender.run_id in others:
             return wants_more(state, live, others[contender.run_id])
         spare = held == 0 or (
-            _has_to_spare(live) and held < live.run.request.options.slices_per_session
+            breaker_of(state, live) is None
+            and _has_to_spare(live)
+            and held < live.run.request.options.slices_per_session
         )
         holds = session_id in live.streams
+        if not may_begin(state, live):
+            return False
         return spare and (holds or (live.room > 0 and state.storage_room(live) > 0))
 
     chosen = turns.next(usable)

@@ -5,6 +5,7 @@ from data_manager.core.contending import allot, wanted
 from data_manager.core.live import Live
 from data_manager.core.model import SessionState
 from data_manager.core.options import Method
+from data_manager.core.pausing import may_begin
 from data_manager.core.state import State
 
 
@@ -22,7 +23,7 @@ def promised(state: State, repository: str) -> dict[str, int]:
 
 def wants_more(state: State, live: Live, places: int) -> bool:
     """True if a run can use more than so many places."""
-    return places < min(wanted(live), state.storage_room(live))
+    return places < min(wanted(live), state.storage_room(live), may_begin(state, live))
 
 
 def _starves(state: State, live: Live, repository: str) -> bool:

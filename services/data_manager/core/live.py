@@ -22,7 +22,7 @@ class Live:
     alone that are not over yet; `ending` those that must be over before a stopped run is.
     `hedges` are the slices that are done a second time, with the sessions that do; `began` when
     running slices began and `times` what those took that are done, for those that may be.
-    `starved` when places were asked for and none was got.
+    `starved` when places were asked for and none was got. It is at hand since `added_time`.
     """
 
     run: Run
@@ -48,6 +48,7 @@ class Live:
     slice_seconds: float | None = None
     pace: float | None = None
     contender: Contender | None = None
+    added_time: float = 0.0
 
     @property
     def opening(self) -> Slice | None:

@@ -84,6 +84,7 @@ class Failure(StrEnum):
     CANCELLED = "cancelled"
     TARGET_UNWRITABLE = "target_unwritable"
     INTERNAL = "internal"
+    STORAGE_AWAY = "storage_away"
 
 
 class Overwrite(StrEnum):
@@ -286,9 +287,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Standing:
-    """A run as people are told of it: committed, and in progress added."""
+    """A run as people are told of it: committed, and in progress added.
+
+    While it pauses, `paused` says what storage is at fault for, and `paused_message` in one line.
+    """
 
     run: Run
     slices: dict[SliceState, int]
     streams: int
     unread_files: tuple[UnreadFile, ...]
+    paused: Failure | None = None
+    paused_message: str = ""

@@ -38,7 +38,8 @@ class Options:
     `streams` is the user's parallel setting (R54), `slices_per_session` is N (R34). `weight` is
     the asset's share beside others under the policy fair, `priority` its importance under that
     policy, more is sooner. With `hedge` a slice that takes far longer than the others is started a
-    second time near the end.
+    second time near the end. `storage_wait_seconds` is how long it waits, at a stretch, for
+    backup storage that is away or full.
     """
 
     streams: int = 4
@@ -51,3 +52,4 @@ class Options:
     weight: int = 1
     priority: int = 0
     hedge: bool = False
+    storage_wait_seconds: int = 86_400

@@ -1,9 +1,20 @@
 """The one that decides: events and the time in, effects out."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import assert_never
 
-from data_manager.core import events, feeding, loading, outcomes, restarting, rounds, runs, storages
+from data_manager.core import (
+    events,
+    feeding,
+    loading,
+    outcomes,
+    pausing,
+    restarting,
+    rounds,
+    runs,
+    storages,
+)
 from data_manager.core.changes import Changes
 from data_manager.core.effects import Effect
 from data_manager.core.explaining import Explanation, explain
@@ -43,6 +54,8 @@ class Orchestrator:
         state.wake()
         for event in happened:
             self._decide(event)
+        runs.give_up_waiting(state)
+        pausing.look(state)
         while state.touched:
             for live in self._touched():
                 runs.advance(state, live)
@@ -63,12 +76,20 @@ class Orchestrator:
         if state.later:
             yield state.later[0][0]
         yield from feeding.wake_times(state)
+        yield from pausing.wake_times(state)
         if not state.asking:
             yield from rounds.wake_times(state)
 
     def standing(self, run_id: str) -> Standing | None:
         """How a run stands; None when it is over or unknown."""
-        return self.state.standing(run_id)
+        standing = self.state.standing(run_id)
+        live = self.state.lives.get(run_id)
+        if standing is None or live is None or live.run.stopping is not None:
+            return standing
+        breaker = pausing.breaker_of(self.state, live)
+        if breaker is None:
+            return standing
+        return replace(standing, paused=breaker.failure, paused_message=breaker.message)
 
     def sessions_alive(self) -> list[str]:
         """The sessions that run, as far as is known, or may run."""

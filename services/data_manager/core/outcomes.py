@@ -21,6 +21,7 @@ from data_manager.core.model import (
     UnreadFile,
     UnreadReason,
 )
+from data_manager.core.pausing import storage_answered
 from data_manager.core.predictions import predicted_ms, smoothed
 from data_manager.core.rounds import capacity_grew
 from data_manager.core.slices import end_crawl, fail, leave_session, put_back_session, stop
@@ -151,6 +152,7 @@ def _slice_failed(state: State, live: Live, slice_: Slice, failure: Failure, mes
 
 
 def _slice_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> None:
+    storage_answered(state, live)
     hedging.settle(state, live, slice_, event.session_id)
     leave_session(state, live, slice_)
     if slice_.number == OPENING_NUMBER:

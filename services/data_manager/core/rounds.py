@@ -13,6 +13,7 @@ from data_manager.core.kinds import run_of
 from data_manager.core.live import FIRST_DELAY_SECONDS, Live
 from data_manager.core.model import Failure, Session, SessionState, Slice, SliceState, Task
 from data_manager.core.options import Method, SliceOrder
+from data_manager.core.pausing import breaker_of, may_begin, note_begun
 from data_manager.core.predictions import smoothed
 from data_manager.core.slices import begin_running, put_back_session
 from data_manager.core.state import State
@@ -58,7 +59,7 @@ def capacity_reported(state: State, places: int, closed: tuple[str, ...]) -> Non
         else:
             # There is no more, until a session ends, or it is told so, or the next tick.
             live.ask_time = state.reconcile_time
-        if count:
+        if count and may_begin(state, live):
             sessions += _compose(state, live, count)
     hedges = list(_hedges(state, places - len(sessions)))
     if sessions or hedges:
@@ -157,7 +158,8 @@ def initiation_refused(state: State, event: InitiationRefused) -> None:
 
 
 def _may_have_more(state: State, live: Live) -> bool:
-    return live.run.stopping is None and live.room > 0 and state.storage_room(live) > 0
+    room = min(live.room, state.storage_room(live), may_begin(state, live))
+    return live.run.stopping is None and room > 0
 
 
 def _wanting(state: State) -> list[Live]:
@@ -183,7 +185,8 @@ def _compose(state: State, live: Live, count: int) -> Iterator[Session]:
     """Sessions with the slices from the front of a queue; none without a slice."""
     state.note_given(live)
     method = state.method(live)
-    for slice_ids in _hands(live, method, count):
+    paused = breaker_of(state, live) is not None
+    for slice_ids in _probe(live) if paused else _hands(live, method, count):
         session = _new_session(state, live, slice_ids, method)
         for slice_id in slice_ids:
             place(state, live, slice_id, session.session_id, SliceState.RESERVED)
@@ -211,7 +214,7 @@ def _new_session(
 
 def _hedged(state: State, live: Live) -> Slice | None:
     """The slice of a run that is to be started a second time now."""
-    if live.ask_time > state.now or not _may_have_more(state, live):
+    if live.ask_time > state.now or not _may_have_more(state, live) or breaker_of(state, live):
         return None
     return hedging.late(state, live)
 
@@ -230,8 +233,9 @@ def _hedges(state: State, places: int) -> Iterator[tuple[Session, str]]:
 def place(state: State, live: Live, slice_id: str, session_id: str, as_: SliceState) -> None:
     """Gives a slice to a session. The attempt is new: nothing of an older one can count more."""
     slice_ = live.slices[slice_id]
-    attempt = slice_.attempt + 1
-    state.save_slice(live, evolve(slice_, state=as_, attempt=attempt, session_id=session_id))
+    placed = evolve(slice_, state=as_, attempt=slice_.attempt + 1, session_id=session_id)
+    state.save_slice(live, placed)
+    note_begun(state, live, placed)
 
 
 def _hands(live: Live, method: Method, count: int) -> list[tuple[str, ...]]:
@@ -247,6 +251,11 @@ def _hands(live: Live, method: Method, count: int) -> list[tuple[str, ...]]:
     if options.order is SliceOrder.LONGEST_FIRST:
         return deal(live, sizes)
     return [live.queue.take(size, lambda s: weight(live, s), SESSION_BYTES) for size in sizes]
+
+
+def _probe(live: Live) -> list[tuple[str, ...]]:
+    """The one slice that shows how storage is."""
+    return [live.queue.take(1, lambda _: 0, 0)]
 
 
 def _begin_session(state: State, session: Session) -> None:

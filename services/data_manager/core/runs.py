@@ -5,12 +5,14 @@ from dataclasses import replace
 from data_manager.core.kinds import CLOSING_NUMBER, OPENING_NUMBER, SHAPES, slice_id
 from data_manager.core.live import Live
 from data_manager.core.model import Failure, Run, RunState, Slice, SliceKind, SliceState
+from data_manager.core.pausing import patience_ends
 from data_manager.core.slices import put_back_session, stop
 from data_manager.core.state import State
 
 CANCELLED = "cancelled on request; what is stored is kept and used by the next run"
 DAMAGED = "the repository is damaged in {places}, first: {first}"
 SILENT = "it did not answer when told to stop"
+WAITED = "{message} Nothing changed within {seconds:,} s (storage_wait_seconds)."
 
 
 def begin(state: State, run: Run) -> None:
@@ -50,6 +52,16 @@ def give_up_stopping(state: State, live: Live) -> None:
             # One that is fed may have slices of others.
             put_back_session(state, state.sessions[session_id], Failure.CANCELLED, SILENT)
             state.drop_session(session_id, SILENT)
+
+
+def give_up_waiting(state: State) -> None:
+    """Fails the runs that have waited for their storage for as long as they may."""
+    for live, time, breaker in list(patience_ends(state)):
+        if time <= state.now:
+            seconds = live.run.request.options.storage_wait_seconds
+            told = WAITED.format(message=breaker.message, seconds=seconds)
+            message = told if seconds else breaker.message
+            stop(state, live, RunState.FAILED, breaker.failure, message)
 
 
 def _queue_new(state: State, live: Live, number: int, kind: SliceKind) -> None:

@@ -17,6 +17,7 @@ from data_manager.core.model import (
     UnreadFile,
     UnreadReason,
 )
+from data_manager.core.pausing import BY_STORAGE, counts_tries, storage_failed
 from data_manager.core.state import State
 
 FAILURES_MAX = 5
@@ -96,15 +97,21 @@ def begin_running(state: State, session: Session) -> None:
 
 
 def fail(state: State, live: Live, slice_: Slice, failure: Failure, message: str) -> None:
-    """Takes in that an attempt failed. The class decides: put back, given up, or the run fails."""
+    """Takes in that an attempt failed. The class decides: put back, given up, or the run fails.
+
+    A try is counted only where the slice may be at fault: storage is not its fault.
+    """
     cancelled = failure is Failure.CANCELLED
-    if not cancelled and failure not in PASSING:
+    counted = not cancelled and failure not in BY_STORAGE and counts_tries(state, live, slice_)
+    if failure in BY_STORAGE:
+        storage_failed(state, live, slice_, failure, message)
+    elif not cancelled and failure not in PASSING:
         stop(state, live, RunState.FAILED, failure, message)
         return
     if take_over(state, live, slice_):
         return
-    if cancelled:
-        # Somebody stopped its session, who is not this run: no fault of the slice.
+    if not counted:
+        # Nor is it, when somebody stopped its session who is not this run.
         put_back(state, live, slice_, _delay(state, 1))
         return
     failed = replace(slice_, failures=slice_.failures + 1)

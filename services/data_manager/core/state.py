@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
+from data_manager.core.breaker import Breaker
 from data_manager.core.changes import Changes
 from data_manager.core.effects import Action, SaveUnread
 from data_manager.core.evolving import evolve
@@ -54,6 +55,7 @@ class State:
     storage_limits: dict[str, int] = field(default_factory=dict)
     storage_streams: Counter[str] = field(default_factory=Counter)
     storage_given: dict[str, float] = field(default_factory=dict)
+    breakers: dict[tuple[str, str], Breaker] = field(default_factory=dict)
     asking: bool = False
     ask_capacity_time: float = 0.0
     closed: tuple[str, ...] = ()
@@ -71,7 +73,9 @@ class State:
         """A run that is not over, from now on."""
         self.begun += 1
         window = window_of_each(len(self.lives), self.window)
-        live = Live(run, self.begun, waiting_since=self.now, queue=Queue(window))
+        live = Live(
+            run, self.begun, waiting_since=self.now, queue=Queue(window), added_time=self.now
+        )
         self.lives[run.run_id] = live
         self.waiters.add(live)
         self.touch(run.run_id)

@@ -15,6 +15,7 @@ class Choices(NamedTuple):
     priority: int
     weight: int
     hedge: bool
+    storage_wait_seconds: int
 
 
 class Excluding(NamedTuple):

@@ -11,7 +11,8 @@ RATE_SECONDS = 15.0
 
 
 class Figures(Struct, frozen=True):
-    """A run at an instant. What is not known is None."""
+    """A run at an instant. What is not known is None; `paused` says what it waits for, if it
+    does."""
 
     seconds: float
     files: int
@@ -25,6 +26,7 @@ class Figures(Struct, frozen=True):
     slices: int
     streams: int
     sealing: bool
+    paused: str = ""
 
     @property
     def share(self) -> float | None:
@@ -65,6 +67,7 @@ class Pace:
             slices=slices(status),
             streams=status.streams,
             sealing=status.state == pb.RUN_STATE_SEALING,
+            paused=status.paused_message,
         )
 
     def _rate(self, done: int, now: float) -> float:

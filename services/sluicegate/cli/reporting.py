@@ -46,6 +46,7 @@ class LineReporter:
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._next = time.monotonic() + self.every_seconds
+        self._paused = False
 
     def __enter__(self) -> "LineReporter":
         return self
@@ -59,10 +60,11 @@ class LineReporter:
         pass
 
     def show(self, standing: Standing) -> None:
-        """Shows it when it is time."""
+        """Shows it when it is time; that it pauses, or goes on, at once."""
         now = time.monotonic()
         figures = self._pace.figures(standing, now)
-        if now >= self._next:
+        changed, self._paused = self._paused != bool(figures.paused), bool(figures.paused)
+        if changed or now >= self._next:
             self._next = now + self.every_seconds
             self._write(figures)
 
@@ -119,7 +121,9 @@ def _live() -> "Live":
 
 
 def first_line(figures: Figures) -> str:
-    """Bytes, rate and time left."""
+    """Bytes, rate and time left; or what it waits for."""
+    if figures.paused:
+        return f"paused: {figures.paused.rstrip('.')}; it goes on by itself"
     share = figures.share
     if share is None and not figures.seen_bytes:
         return "looking what there is to do"
@@ -154,6 +158,7 @@ def progress_object(figures: Figures) -> dict[str, Any]:
         "slices": figures.slices,
         "streams": figures.streams,
         "sealing": figures.sealing,
+        "paused": figures.paused,
     }
 
 

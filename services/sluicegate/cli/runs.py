@@ -38,6 +38,7 @@ def options(choices: Choices, excluding: Excluding) -> pb.BackupOptions:
         priority=choices.priority,
         weight=choices.weight,
         hedge=choices.hedge,
+        storage_wait_seconds=choices.storage_wait_seconds,
         excludes=_excludes(excluding) if any(excluding) else None,
     )
 

@@ -9,6 +9,7 @@ FACTORS = {
     **{f"{letter}IB": 1024**power for power, letter in enumerate("KMGT", 1)},
     **{f"{letter}B": 1000**power for power, letter in enumerate(("", "K", "M", "G", "T"))},
 }
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def parse_size(text: str) -> int:
@@ -18,6 +19,14 @@ def parse_size(text: str) -> int:
     if match is None or factor is None:
         raise ValueError(f"{text!r} is no size; write it as 64MiB, 1G or 500000")
     return int(float(match[1]) * factor) if "." in match[1] else int(match[1]) * factor
+
+
+def parse_seconds(text: str) -> int:
+    """The seconds that a text such as `15m`, `90s`, `2h` or `0` means; ValueError when none."""
+    match = re.fullmatch(r"(\d{1,9})([smhd]?)", text.strip(), re.ASCII)
+    if match is None:
+        raise ValueError(f"{text!r} is no duration; write it as 90s, 15m, 2h or 1d")
+    return int(match[1]) * SECONDS[match[2] or "s"]
 
 
 def show_size(size: float) -> str:

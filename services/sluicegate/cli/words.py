@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from sluicegate.cli.sizes import parse_size, show_size
+from sluicegate.cli.sizes import parse_seconds, parse_size, show_size
 from sluicegate.rpc.options import Command, Words, option
 
 METHODS = ("auto", "batch", "per-slice", "continuous")
@@ -21,6 +21,7 @@ QUEUE_POLICIES = (
 )
 SLICE_BYTES_LEAST = 64 << 10
 SLICE_BYTES_MOST = 1 << 40
+STORAGE_WAIT_SECONDS_MOST = 30 * 86_400
 
 
 def count(*names: str, least: int = 1, most: int = 1000, **settings: Any) -> Words:  # noqa: ANN401
@@ -48,6 +49,17 @@ def slice_bytes(text: str) -> int:
         bounds = f"{show_size(SLICE_BYTES_LEAST)} to {show_size(SLICE_BYTES_MOST)}"
         raise click.BadParameter(f"{text} is out of bounds, which are {bounds}")
     return size
+
+
+def storage_wait_seconds(text: str) -> int:
+    """How long a run may wait for its storage."""
+    try:
+        seconds = parse_seconds(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if seconds > STORAGE_WAIT_SECONDS_MOST:
+        raise click.BadParameter(f"{text} is more than 30 days")
+    return seconds
 
 
 def repo(command: Command) -> Command:

@@ -46,6 +46,14 @@ from sluicegate.rpc.options import option
     is_flag=True,
     help="Near the end, start a slice a second time that takes far longer than the others.",
 )
+@option(
+    "--storage-wait",
+    "storage_wait_seconds",
+    metavar="DURATION",
+    type=words.storage_wait_seconds,
+    default="15m",
+    help="How long to wait while backup storage is away or full; 0 fails at once.",
+)
 @excluding
 @words.as_json
 @words.server
@@ -61,6 +69,7 @@ def backup(
     priority: int,
     weight: int,
     hedge: bool,
+    storage_wait_seconds: int,
     excluding: Excluding,
     as_json: bool,
     server: str | None,
@@ -80,6 +89,7 @@ def backup(
             priority=priority,
             weight=weight,
             hedge=hedge,
+            storage_wait_seconds=storage_wait_seconds,
         ),
         excluding,
         server=server,

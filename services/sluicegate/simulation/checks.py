@@ -12,6 +12,7 @@ from data_manager.core import events as ev
 from data_manager.core.invariants import Broken, check, check_stored
 from data_manager.core.kinds import CLOSING_NUMBER, OPENING_NUMBER
 from data_manager.core.model import Run, RunState, Session, Slice, SliceState, UnreadFile
+from data_manager.core.pausing import BY_STORAGE, may_begin
 from data_manager.core.state import State
 from proxy_manager.core import effects as proxy_do
 from proxy_manager.core import events as proxy_events
@@ -82,9 +83,10 @@ class Checks:
             hold(all(r.state.terminal for r in records), "a closing comes last", slice_, records)
 
     def heard(self, event: ev.Event, sessions: Mapping[str, Session]) -> None:
-        """A data manager is told something: so many failures of a slice there can be, not more."""
+        """A data manager is told something: so many failures of a slice there can be, not more.
+        What storage is at fault for is none of the slice."""
         if isinstance(event, ev.SliceEnded) and event.failure is not None:
-            self._failures[event.slice_id] += 1
+            self._failures[event.slice_id] += event.failure not in BY_STORAGE
         elif isinstance(event, ev.SessionEnded) and (session := sessions.get(event.session_id)):
             self._failures.update(session.slice_ids)
 
@@ -170,8 +172,9 @@ class Checks:
         for data_manager in world.data_managers:
             free -= data_manager.asked_for
         for data_manager in world.data_managers if free > 0 else ():
-            for run_id, live in data_manager.orchestrator.state.lives.items():
-                room = min(live.room, data_manager.orchestrator.state.storage_room(live))
+            state = data_manager.orchestrator.state
+            for run_id, live in state.lives.items():
+                room = min(live.room, state.storage_room(live), may_begin(state, live))
                 waits = live.run.stopping is None and live.queue.ready > 0
                 if waits and room > 0 and not live.reserving:
                     return f"{run_id} after {live.run.sessions_made} sessions"

@@ -46,6 +46,7 @@ class Faults:
         self.last_time = 0.0
         self._world = world
         self._random = world.random
+        self._away_until = 0.0
 
     def begin(self) -> None:
         """Lets it begin."""
@@ -67,9 +68,11 @@ class Faults:
         """How an attempt will fail, if it will."""
         if self.healed:
             return None
+        if self._world.agenda.now < self._away_until:
+            return Failure.STORAGE_AWAY
         chance = self._random.random()
         if chance < self.plan.slices_failing * FATAL:
-            return Failure.STORAGE_FULL
+            return Failure.WRONG_PASSWORD
         if chance < self.plan.slices_failing:
             return self._random.choice(PASSING)
         if self._random.random() < self.plan.sessions_dying:
@@ -237,6 +240,11 @@ class Faults:
         host.most = max(host.most, limit)
         self._world.proxy.operate(HostLimitAsked(host.name, limit))
         return f"{host.name} {limit}"
+
+    def _storage_away(self) -> str:
+        """Backup storage does nothing for a while: what begins then fails."""
+        self._away_until = self._world.agenda.now + self._random.choice(SPANS)
+        return f"until {self._away_until:.1f}"
 
     def _limit_storage(self) -> str:
         data_manager, streams = self._data_manager(), self._random.randint(0, 3)

@@ -159,6 +159,7 @@ FAULT_KINDS = (
     "drain_host",
     "limit_host",
     "limit_storage",
+    "storage_away",
     "forget_host",
 )
 
