@@ -19,7 +19,15 @@ from sluicegate.simulation.plan import (
     foresee,
     measured_times,
 )
-from sluicegate.simulation.report import asset_times, compared, host_uses, lines, span
+from sluicegate.simulation.report import (
+    WAITS,
+    asset_times,
+    compared,
+    host_uses,
+    lines,
+    span,
+    wait_shares,
+)
 
 QUESTION = Question(drawn_times(3, 12, 2.0, 1.0, 1), hosts=2, sessions_max=4, method="continuous")
 COMMAND = Path(sys.executable).parent / "sluicegate"
@@ -60,6 +68,16 @@ def test_the_report_says_how_long_how_full_and_who_waited(forecast):
     assert "3 assets, 36 slices" in text
     assert span(forecast.total_seconds) in text
     assert "asset-3" in text and "host-2" in text
+
+
+@pytest.mark.parametrize(("streams", "reason"), [(0, "no_place"), (1, "streams")])
+def test_what_slices_wait_for_is_told(streams, reason):
+    forecast = foresee(replace(QUESTION, streams=streams))
+    shares = wait_shares(forecast)
+    assert max(shares, key=shares.get) == reason and sum(shares.values()) == pytest.approx(1)
+    assert WAITS[reason] in "\n".join(lines(forecast))
+    mean = sum(forecast.drawing.waits.values()) / sum(map(len, QUESTION.seconds))
+    assert 0 < mean < forecast.total_seconds
 
 
 def test_other_hosts_and_methods_are_compared(forecast):
@@ -112,6 +130,13 @@ def test_one_stream_an_asset_is_no_more_than_one():
 
 def command(*words):
     return subprocess.run([COMMAND, "simulate", *words], capture_output=True, text=True)
+
+
+def test_the_command_hedges_and_takes_a_policy():
+    words = ("--mean", "1", "--assets", "2", "--slices", "6", "--json")
+    done = command(*words, "--hedge", "--queue-policy", "least-remaining")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["wait_shares"]
 
 
 def test_the_command_answers_compares_and_draws(tmp_path):

@@ -16,7 +16,7 @@ from sluicegate.simulation.plan import (
     foresee,
     measured_times,
 )
-from sluicegate.simulation.report import asset_times, compared, host_uses, lines
+from sluicegate.simulation.report import asset_times, compared, host_uses, lines, wait_shares
 
 
 def slice_times(
@@ -67,6 +67,8 @@ def as_object(forecast: Forecast) -> dict[str, object]:
         "least_seconds": forecast.bound_seconds,
         "use": forecast.use,
         "sessions": forecast.sessions,
+        "wait_seconds": sum(forecast.drawing.waits.values()),
+        "wait_shares": wait_shares(forecast),
         "host_uses": [vars(use) for use in host_uses(forecast)],
         "assets": [vars(asset) for asset in asset_times(forecast)],
     }

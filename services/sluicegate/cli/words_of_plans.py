@@ -28,6 +28,12 @@ from sluicegate.rpc.options import option
 @words.count("--streams", most=100_000, show_default="all places", help="Of each asset.")
 @words.one_of(words.METHODS, "--method", default="auto", help="How slices become sessions.")
 @words.one_of(words.ORDERS, "--order", default="in-order", help="Which slice is next.")
+@words.one_of(words.QUEUE_POLICIES, "--queue-policy", default="fair", help="Which asset is next.")
+@option(
+    "--hedge",
+    is_flag=True,
+    help="Near the end, start a slice a second time that takes far longer than the others.",
+)
 @words.count("--slices-per-session", default=8, help="Slices that a session has at most.")
 @option(
     "--start",
@@ -50,6 +56,8 @@ def simulate(
     streams: int | None,
     method: str,
     order: str,
+    queue_policy: str,
+    hedge: bool,
     slices_per_session: int,
     start: float,
     compare: bool,
@@ -67,6 +75,8 @@ def simulate(
         streams=streams or 0,
         method=method.replace("-", "_"),
         order=order.replace("-", "_"),
+        policy=queue_policy.replace("-", "_"),
+        hedge=hedge,
         slices_per_session=slices_per_session,
         start_seconds=start,
     )

@@ -1,5 +1,6 @@
 """What is kept of a simulated world to draw it: which session worked on what, from when to when."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from data_manager.core.model import Slice
@@ -30,7 +31,9 @@ class Stay:
 
 @dataclass
 class Drawing:
-    """All that was worked on, and all containers that there were."""
+    """All that was worked on, all containers that there were, and what slices waited for, in
+    seconds of each slice."""
 
     bars: list[Bar] = field(default_factory=list)
     stays: list[Stay] = field(default_factory=list)
+    waits: Mapping[str, float] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from proxy_manager.core.model import Times
 from sluicegate.simulation.baseline import lower_bound, traditional
 from sluicegate.simulation.drawing import Drawing
 from sluicegate.simulation.scenario import HostPlan, Scenario
+from sluicegate.simulation.waits import Waits
 from sluicegate.simulation.workload import RunPlan, lognormal
 from sluicegate.simulation.world import World
 
@@ -122,10 +123,13 @@ def foresee(question: Question) -> Forecast:
         return _forecast(question, total, bound, every, sessions, Drawing())
     world = World(scenario(question), draw=True)
     world.begin()
+    waits = Waits(world)
+    waits.look()
     _until(world, lambda: world.over)
     total = world.agenda.now
     _until_empty(world)
     drawing = world.drawing or Drawing()
+    drawing.waits = waits.seconds
     # Containers that end after the last backup has are of no interest to it.
     drawing.stays = [replace(stay, gone=min(stay.gone, total)) for stay in drawing.stays]
     sessions = len({bar.session_id for bar in drawing.bars if bar.slice.number > 0})

@@ -3,11 +3,20 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from data_manager.core.explaining import WaitReason
 from sluicegate.simulation.drawing import Bar, Stay
 from sluicegate.simulation.plan import Forecast, Question
 
 # So many hosts, and assets, are told of one by one.
 SHOWN = 20
+# What slices wait for, in words, where nothing goes wrong.
+WAITS: dict[str, str] = {
+    WaitReason.RESERVING: "for its container to start",
+    WaitReason.STREAMS: "for a stream of its backup",
+    WaitReason.NO_PLACE: "for a place on a host",
+    WaitReason.RUNNING: "for others of its backup",
+    WaitReason.NEXT: "for the next round",
+}
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,7 @@ def lines(forecast: Forecast) -> Iterator[str]:
         f" ({span(forecast.bound_seconds)}); {question.usable} streams are {forecast.use:.0%} full"
     )
     yield f"  {forecast.sessions:,} sessions"
+    yield from _waits(forecast)
     if uses := host_uses(forecast):
         yield ""
         yield f"  {'host':12} {'working':>8} {'starting':>9} {'between':>8} {'empty':>6}"
@@ -103,6 +113,27 @@ def lines(forecast: Forecast) -> Iterator[str]:
                 f" {span(asset.last_slice):>11}"
             )
         yield from _more(len(assets))
+
+
+def wait_shares(forecast: Forecast) -> dict[str, float]:
+    """What slices waited for, as shares of all their waiting; the largest first."""
+    waits = forecast.drawing.waits
+    total = sum(waits.values())
+    return {str(of): seconds / total for of, seconds in sorted(waits.items(), key=_by_seconds)}
+
+
+def _by_seconds(item: tuple[str, float]) -> tuple[float, str]:
+    return -item[1], item[0]
+
+
+def _waits(forecast: Forecast) -> Iterator[str]:
+    """One line: how long a slice waits in the mean, and what for."""
+    shares = wait_shares(forecast)
+    if not shares:
+        return
+    mean = sum(forecast.drawing.waits.values()) / sum(map(len, forecast.question.seconds))
+    told = (f"{share:.0%} {WAITS.get(of, of)}" for of, share in shares.items() if share >= 0.005)
+    yield f"  a slice waits {span(mean)} in the mean: {', '.join(told)}"
 
 
 def compared(forecasts: Sequence[Forecast]) -> Iterator[str]:
