@@ -52,6 +52,8 @@ class Orchestrator:
         state.now = now
         state.changes = Changes()
         state.wake()
+        for run_id in state.waiters.come(now):
+            state.touch(run_id)
         for event in happened:
             self._decide(event)
         runs.give_up_waiting(state)

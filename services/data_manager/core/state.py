@@ -161,14 +161,12 @@ class State:
         heapq.heappush(self.later, entry)
 
     def wake(self) -> None:
-        """Lets those join the end of their queues whose time has come, and runs ask again."""
+        """Lets those join the end of their queues whose time has come."""
         while self.later and self.later[0][0] <= self.now:
             _, _, run_id, slice_id = heapq.heappop(self.later)
             live = self.lives.get(run_id)
             if live is not None and live.queue.waits(slice_id):
                 self.enqueue(live, live.slices[slice_id])
-        for run_id in self.waiters.come(self.now):
-            self.touch(run_id)
 
     def forget(self, live: Live, slice_ids: Iterable[str]) -> None:
         """The database alone knows these from now on."""
