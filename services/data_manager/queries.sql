@@ -137,6 +137,9 @@ SELECT * FROM slices WHERE run_id = :run_id AND number = :number;
 -- name: records
 SELECT * FROM slices WHERE run_id = :run_id AND number > 0 ORDER BY number;
 
+-- name: slices_after
+SELECT * FROM slices WHERE run_id = :run_id AND number > :number ORDER BY number LIMIT :most;
+
 -- name: past
 -- The slices of an asset's last backup that came to its end.
 SELECT * FROM slices WHERE number > 0 AND took_ms > 0 AND run_id = (

@@ -17,10 +17,13 @@ from data_manager.translation import (
     backup_request,
     backup_token,
     explanation_message,
+    number_of_token,
     page,
     place_of_token,
     restore_message,
     restore_request,
+    slice_message,
+    slice_token,
     verify_answer,
     verify_request,
     verify_token,
@@ -104,6 +107,16 @@ class DataManagerService(pb_grpc.DataManagerServiceServicer):
         found = await self._listed(RunKind.BACKUP, request.page_token, most)
         taken, token = page(list(map(backup_message, found)), most, backup_token)
         return pb.ListBackupsResponse(backups=taken, next_page_token=token)
+
+    async def ListSlices(
+        self, request: pb.ListSlicesRequest, context: Context
+    ) -> pb.ListSlicesResponse:
+        await self._standing(RunKind.BACKUP, request.backup_id)
+        most = request.page_size or PAGE_SIZE
+        number = number_of_token(request.page_token)
+        found = await self._store.slices_after(request.backup_id, number, most + 1)
+        taken, token = page(list(map(slice_message, found)), most, slice_token)
+        return pb.ListSlicesResponse(slices=taken, next_page_token=token)
 
     async def WatchBackup(
         self, request: pb.WatchBackupRequest, context: Context

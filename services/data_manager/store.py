@@ -180,6 +180,11 @@ class Store:
         """The slices that a run was cut into, in walk order."""
         return list(map(slice_of_row, await self._read("records", run_id=run_id)))
 
+    async def slices_after(self, run_id: str, number: int, most: int) -> list[Slice]:
+        """The next slices that a run was cut into, in walk order."""
+        rows = await self._read("slices_after", run_id=run_id, number=number, most=most)
+        return list(map(slice_of_row, rows))
+
     async def past_ms(self, asset_id: str) -> dict[Span, int]:
         """What each span took in the asset's last backup that came to its end."""
         slices = map(slice_of_row, await self._read("past", asset_id=asset_id))

@@ -12,6 +12,7 @@ from data_manager.core.model import (
     Request,
     RunKind,
     RunState,
+    Slice,
     SliceState,
     Standing,
     UnreadFile,
@@ -192,6 +193,32 @@ def page(found: Sequence[M], most: int, token_of: Callable[[M], str]) -> tuple[l
             break
         taken.append(message)
     return taken, token_of(taken[-1]) if len(taken) < len(found) else ""
+
+
+def slice_message(slice_: Slice) -> pb.BackupSlice:
+    """A slice of a backup, and how long it took."""
+    return pb.BackupSlice(
+        slice_id=slice_.slice_id,
+        number=slice_.number,
+        start_path=slice_.span.start.path if slice_.span else b"",
+        attempts=slice_.attempt,
+        predicted_ms=slice_.predicted_ms,
+        took_ms=slice_.took_ms,
+    )
+
+
+def slice_token(slice_: pb.BackupSlice) -> str:
+    """Where the page after this slice begins."""
+    return str(slice_.number)
+
+
+def number_of_token(token: str) -> int:
+    """The number of the slice that a token names; 0 before the first."""
+    if not token:
+        return 0
+    if not token.isascii() or not token.isdigit() or len(token) > 18:
+        raise InvalidMessage([("page_token", "is none that a list has given")])
+    return int(token)
 
 
 def backup_token(backup: pb.Backup) -> str:

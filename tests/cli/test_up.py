@@ -74,6 +74,40 @@ def test_a_backup_is_made_through_it_without_its_password(up: Up, tmp_path: Path
     assert json.loads(listed)["id"] == found["snapshot_id"]
 
 
+def test_a_past_backup_is_simulated_from_its_times(up: Up, tmp_path: Path):
+    (tmp_path / "asset").mkdir()
+    for number in range(4):
+        (tmp_path / "asset" / f"file-{number}").write_bytes(os.urandom(200 << 10))
+    sluicegate("init", "--repo", tmp_path / "repository")
+    done = sluicegate(
+        "backup", tmp_path / "asset", "--repo", tmp_path / "repository",
+        "--server", up.data_manager, "--slice-bytes", "256KiB", "--json",
+    )  # fmt: skip
+    first, *_, last = map(json.loads, done.stdout.splitlines())
+    words = ("--times-of", first["run_id"], "--server", up.data_manager, "--json")
+    foreseen = json.loads(sluicegate("simulate", *words, "--places", "2").stdout)
+    assert foreseen["slices"] == 4 and last["state"] == "SUCCEEDED"
+    assert 0 < foreseen["least_seconds"] < 60
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--times-of", "b"), "--server"),
+        (("--times-of", "b", "--mean", "1"), "one of --mean"),
+    ],
+)
+def test_times_of_a_past_backup_need_one_who_knows(words: tuple[str, ...], told: str):
+    done = sluicegate("simulate", *words, code=2)
+    assert told in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_times_of_a_backup_that_never_was_are_refused_in_one_line(up: Up):
+    words = ("--times-of", "nobody", "--server", up.data_manager)
+    done = sluicegate("simulate", *words, code=1)
+    assert "nobody" in done.stderr and done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_well_when_told(up: Up, tmp_path: Path, number: signal.Signals):
     up.process.send_signal(number)

@@ -193,6 +193,29 @@ async def test_backups_come_newest_first_in_pages(waiting: Client):
     assert pages == [["b4", "b3"], ["b2", "b1"], ["b0"]]
 
 
+async def test_the_slices_of_a_backup_come_in_walk_order_in_pages(client: Client):
+    await client.call("CreateAsset", asset=ASSET)
+    await client.backup("b", streams=2, slices_per_session=1)
+    found, token = [], ""
+    while not found or token:
+        page = await client.call("ListSlices", backup_id="b", page_size=2, page_token=token)
+        token = page.next_page_token
+        found += page.slices
+    assert [(each.slice_id, each.number) for each in found] == [("b:1", 1), ("b:2", 2), ("b:3", 3)]
+    assert all(each.attempts == 1 and each.predicted_ms for each in found)
+    assert found[0].start_path == b"" and found[1].start_path < found[2].start_path
+
+
+async def test_slices_of_nothing_and_tokens_of_nobody_are_refused(client: Client):
+    unknown = await client.refused("ListSlices", backup_id="nobody")
+    assert unknown.reason is Reason.RUN_UNKNOWN
+    await client.call("CreateAsset", asset=ASSET)
+    await client.backup("b")
+    for token in ("x", "-1", "9" * 19):
+        refusal = await client.refused("ListSlices", backup_id="b", page_token=token)
+        assert refusal.reason is Reason.INVALID
+
+
 async def test_a_watch_begins_at_once_and_is_told_when_the_service_ends(tmp_path: Path):
     async with services(tmp_path, places=0) as client:
         await client.call("CreateAsset", asset=ASSET)

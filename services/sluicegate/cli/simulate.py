@@ -1,7 +1,9 @@
 """A planner's questions, answered in virtual time by the code that decides on the real day."""
 
+import asyncio
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sluicegate.cli.failures import CommandError, UsageError
@@ -19,19 +21,44 @@ from sluicegate.simulation.plan import (
 from sluicegate.simulation.report import asset_times, compared, host_uses, lines, wait_shares
 
 
+@dataclass(frozen=True)
+class Past:
+    """Past backups whose times are to be taken, one for each asset, and who did them."""
+
+    server: str | None
+    backup_ids: tuple[str, ...]
+
+
 def slice_times(
-    times: Path | None, assets: int, slices: int, mean_seconds: float | None, sigma: float
+    times: Path | None,
+    past: Past,
+    assets: int,
+    slices: int,
+    mean_seconds: float | None,
+    sigma: float,
 ) -> tuple[tuple[float, ...], ...]:
     """What the slices of each asset take: as measured, or drawn by their mean."""
-    if (times is None) == (mean_seconds is None):
-        raise UsageError("give either --mean, the seconds of a slice, or --times, a file of them")
+    if [times is None, not past.backup_ids, mean_seconds is None].count(False) != 1:
+        raise UsageError(
+            "give one of --mean, the seconds of a slice; --times, a file of them;"
+            " --times-of, a past backup"
+        )
     if mean_seconds is not None:
         return drawn_times(assets, slices, mean_seconds, sigma, seed=1)
-    assert times is not None
+    if times is None:
+        return _past_times(past)
     try:
         return measured_times(times)
     except UnusableTimes as error:
         raise UsageError(str(error)) from error
+
+
+def _past_times(past: Past) -> tuple[tuple[float, ...], ...]:
+    if past.server is None:
+        raise UsageError("--times-of needs --server, the data manager that did the backup")
+    from sluicegate.cli.past_times import past_times
+
+    return asyncio.run(past_times(past.server, past.backup_ids))
 
 
 def simulate(question: Question, *, compare: bool, picture: Path | None, as_json: bool) -> None:

@@ -21,6 +21,18 @@ from sluicegate.rpc.options import option
     metavar="F",
     help="Measured seconds instead: a JSON list, or one for each asset.",
 )
+@option(
+    "--times-of",
+    metavar="ID",
+    multiple=True,
+    help="What the slices of a past backup took instead; once for each asset. Needs --server.",
+)
+@option(
+    "--server",
+    metavar="ADDR",
+    envvar="SLUICEGATE_SERVER",
+    help="The data manager that did it, host:port or unix:/path.",
+)
 @words.count("--assets", default=10)
 @words.count("--slices", most=100_000, default=80, help="Slices of each asset.")
 @words.count("--hosts", default=2)
@@ -49,6 +61,8 @@ def simulate(
     mean: float | None,
     sigma: float,
     times: Path | None,
+    times_of: tuple[str, ...],
+    server: str | None,
     assets: int,
     slices: int,
     hosts: int,
@@ -69,7 +83,7 @@ def simulate(
     from sluicegate.simulation.plan import Question
 
     question = Question(
-        planning.slice_times(times, assets, slices, mean, sigma),
+        planning.slice_times(times, planning.Past(server, times_of), assets, slices, mean, sigma),
         hosts=hosts,
         sessions_max=places,
         streams=streams or 0,
