@@ -216,6 +216,8 @@ class World(ModelHosts, RuleBasedStateMachine):
             places = told.running + told.held + told.ending
             assert told.free <= max(0, told.sessions_max - places)
             assert told.free == 0 or told.closed is None
+            host = self.core._state.hosts[told.host_name]
+            assert told == self.core._host_capacity(host, self.now), "what is kept is as it is"
         check(self.core._state)
 
     def teardown(self):

@@ -75,6 +75,15 @@ def test_figure_5_4_who_watches_is_told_of_a_host_that_attaches_R68():
     assert scene.told
 
 
+def test_who_was_told_that_there_is_no_place_is_told_of_one_R70():
+    scene = Scene(hosts={"a": 1})
+    scene.place(1)
+    scene.start("s0")
+    assert scene.free == 0
+    scene.end("a", "s0")
+    assert (scene.told, scene.free) == (True, 1)
+
+
 def test_a_place_that_a_session_leaves_is_told_once_after_someone_was_declined_R70():
     scene = Scene(hosts={"a": 2})
     scene.place(2)
