@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from data_manager.core import events
-from data_manager.core.kinds import OPENING_NUMBER
+from data_manager.core.kinds import OPENING_NUMBER, UNCOUNTED
 from data_manager.core.model import Cut, Failure, Slice, Task, UnreadFile
 from proxy_manager.core.model import Outcome
 from sluicegate.simulation.agenda import Action
@@ -161,7 +161,8 @@ class Session:
 
     def _finish(self, slice_: Slice) -> None:
         world = self.host.world
-        unread = world.faults.unread()
+        # What a crawl cannot read is listed by the slices that try to copy it.
+        unread = () if slice_.kind in UNCOUNTED else world.faults.unread()
         world.checks.did(slice_, self._records.get(slice_.run_id, ()), unread)
         self._at_work = None
         world.drawn(self, slice_, self._since, True)
