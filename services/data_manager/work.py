@@ -21,6 +21,8 @@ from data_manager.core.model import (
 )
 from sluicegate.v1 import outcome_pb2, session_pb2, slice_pb2
 
+# Where a verify goes on that has made all its cuts: no id, hex, comes after this.
+AFTER_ALL_PACKS = slice_pb2.Position(path=b"~")
 COUNTS = tuple(Counts.__dataclass_fields__)
 
 
@@ -69,7 +71,7 @@ def slice_message(assignment: Assignment) -> slice_pb2.Slice:
             )
         case SliceKind.VERIFY:
             message.verify.CopyFrom(verify_message(run))
-            message.verify.start.CopyFrom(_start(run))
+            message.verify.start.CopyFrom(_start(run) if run.cut_through else AFTER_ALL_PACKS)
         case SliceKind.VERIFY_PACKS:
             message.verify_packs.CopyFrom(_verify_packs(run, slice_))
     return message

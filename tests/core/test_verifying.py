@@ -3,7 +3,17 @@
 import pytest
 
 from data_manager.core import events
-from data_manager.core.model import Failure, RunKind, RunState, SliceKind, UnreadFile, UnreadReason
+from data_manager.core.model import (
+    Cut,
+    Failure,
+    RunKind,
+    RunState,
+    SliceKind,
+    SliceState,
+    Span,
+    UnreadFile,
+    UnreadReason,
+)
 
 DAMAGED = UnreadFile(b"pack aa", UnreadReason.DAMAGED, "pack aa is not what its name says")
 
@@ -69,3 +79,27 @@ def test_a_slice_that_fails_for_good_leaves_it_partial_not_damaged(verify):
             verify.ended(session.session_id)
     assert verify.state("v") is RunState.PARTIAL
     assert verify.disk.runs["v"].failure is None
+
+
+def test_an_opening_that_dies_after_its_last_cut_is_done_again_as_it_tells_what_is_missing(talk):
+    talk.begin("v", kind=RunKind.VERIFY)
+    [opening] = talk.capacity(1)
+    talk.grant([opening])
+    talk.cut("v", 2)
+    talk.ended(opening.session_id, Failure.SESSION_LOST)
+    assert talk.slice("v:0").state is SliceState.QUEUED
+    talk.pass_time(60.0)
+    talk.finish(3)
+    assert talk.state("v") is RunState.SUCCEEDED
+
+
+def test_cuts_of_an_opening_that_a_host_began_anew_are_told_by_their_place(talk):
+    """The same attempt, from where the cuts are by then, counting its batches from 0."""
+    talk.begin("v", kind=RunKind.VERIFY)
+    [opening] = talk.capacity(1)
+    talk.grant([opening])
+    talk.cut("v", 3, end=False)
+    run = talk.disk.runs["v"]
+    again = Cut(Span(run.cut_through, None), 10, 1)
+    talk.tell(events.CutsMade(opening.session_id, "v:0", 1, 0, (again,), b""))
+    assert talk.disk.runs["v"].bodies == 4 and talk.disk.runs["v"].cut_through is None

@@ -9,6 +9,7 @@ from data_manager.core.kinds import BODIES, OPENING_NUMBER, PASSING, run_of
 from data_manager.core.live import FIRST_DELAY_SECONDS, Live
 from data_manager.core.model import (
     Failure,
+    RunKind,
     RunState,
     Session,
     SessionState,
@@ -30,7 +31,8 @@ def put_back(state: State, live: Live, slice_: Slice, delay_seconds: float = 0.0
     if slice_.number == OPENING_NUMBER:
         # The next attempt goes on after the last cut, and counts its batches anew.
         state.save_run(live, replace(live.run, batches=0))
-        if live.run.cut_through is None:
+        # That of a verify has more to tell than cuts: what is missing.
+        if live.run.cut_through is None and live.run.request.kind is not RunKind.VERIFY:
             end_crawl(state, live, slice_)
             return
     if delay_seconds > 0:
