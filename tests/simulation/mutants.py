@@ -211,15 +211,9 @@ def let_fed_sessions_idle_for_ever(whole):
     return drain
 
 
-@mutant(slices, "put_back")
-def go_on_counting_the_cuts_of_an_attempt_that_died(whole):
-    def put_back(state, live, slice_, delay_seconds=0.0):
-        batches = live.run.batches
-        whole(state, live, slice_, delay_seconds)
-        if live.run.batches != batches:
-            state.save_run(live, replace(live.run, batches=batches))
-
-    return put_back
+@mutant(outcomes, "_end_to_end")
+def cut_again_what_is_told_twice(whole):
+    return lambda start, cuts: True
 
 
 @mutant(queues.Queue, "loaded")
@@ -264,7 +258,7 @@ def grant_without_initiating(whole):
     return begin_session
 
 
-@mutant(slices, "stop")
+@mutant(runs, "stop")
 def stop_a_run_and_let_its_sessions_work(whole):
     def stop(state, live, terminal, failure, message):
         with put(slices, "cancel_sessions", nothing):
