@@ -74,7 +74,8 @@ def test_a_full_disk_is_said_and_the_next_run_is_clean(small_tree: Path, tmp_pat
     run("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", mount)
     try:
         sluicegate("init", "--repo", mount / "r")
-        assert "full" in refused("backup", small_tree, "--repo", mount / "r")
+        at_once = ("--storage-wait", "0")
+        assert "full" in refused("backup", small_tree, "--repo", mount / "r", *at_once)
         run("mount", "-o", "remount,size=200m", mount)
         summary("backup", small_tree, "--repo", mount / "r")
         check_repository(mount / "r")
