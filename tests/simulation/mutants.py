@@ -22,6 +22,7 @@ from data_manager.core import (
 from data_manager.core.live import Live
 from data_manager.core.model import Failure, RunState, SliceState
 from data_manager.core.state import State
+from data_manager.core.waiters import Waiters
 from proxy_manager.core import attachments, coordinator, deliveries, reservations
 from proxy_manager.core.effects import Acknowledge
 from proxy_manager.core.ledger import Ledger
@@ -173,6 +174,11 @@ def lose_a_wake_up(whole):
             state.asking = True
 
     return capacity_reported
+
+
+@mutant(Waiters, "touch")
+def look_at_no_run_that_has_changed(whole):
+    return nothing
 
 
 @mutant(Live, "room")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from data_manager.core.kinds import CLOSING_NUMBER, OPENING_NUMBER, SHAPES, run_of, slice_id
 from data_manager.core.live import Live
 from data_manager.core.model import Position, RunState, SessionState, Slice, SliceState
+from data_manager.core.rounds import wants
 from data_manager.core.state import State
 
 PLACED = (SliceState.RESERVED, SliceState.RUNNING)
@@ -17,8 +18,13 @@ class Broken(AssertionError):
 
 def check(state: State) -> None:
     """Raises Broken with what is wrong in what is at hand."""
+    stocked, due = state.waiters.stocked(), state.waiters.due
+    # At the tick all become due.
+    ticking = state.reconcile_time <= state.now
     for run_id, live in state.lives.items():
         _hold(live.run.run_id == run_id, "a run is known by its id", run_id)
+        _hold(ticking or not wants(state, live) or run_id in due, "who wants is due", run_id)
+        _hold(not live.queue.ready or live in stocked, "who has slices is stocked", run_id)
         _hold(not live.run.state.terminal, "runs that are over are forgotten", run_id)
         _check_queue(live)
         _check_streams(live)

@@ -47,14 +47,15 @@ def capacity_reported(state: State, places: int, closed: tuple[str, ...]) -> Non
     # What was reserved since the capacity was asked for is not in the answer yet.
     asked_for = sum(time >= state.ask_capacity_time for time in state.reserve_times.values())
     wanting = _wanting(state)
-    places = max(0, min(places - asked_for, RESERVED_AT_ONCE))
+    free = max(0, places - asked_for)
+    places = min(free, RESERVED_AT_ONCE)
     allotted = allot(state, wanting, places)
     sessions: list[Session] = []
     for live in wanting:
         count = allotted.get(live.run.run_id, 0)
         live.starved = not count
-        if asked_for:
-            # There may be more than the answer knows.
+        if asked_for or free > places:
+            # There may be more than the answer knows, or than one request names.
             state.back_off(live)
         else:
             # There is no more, until a session ends, or it is told so, or the next tick.
@@ -167,7 +168,7 @@ def _wanting(state: State) -> list[Live]:
     waiters = state.waiters
     wanting: list[Live] = []
     for run_id, live in list(waiters.due.items()):
-        if _wants(state, live):
+        if wants(state, live):
             wanting.append(live)
             continue
         del waiters.due[run_id]
@@ -177,7 +178,8 @@ def _wanting(state: State) -> list[Live]:
     return sorted(wanting, key=lambda live: live.begun)
 
 
-def _wants(state: State, live: Live) -> bool:
+def wants(state: State, live: Live) -> bool:
+    """True for a run that may have more sessions now."""
     return live.queue.ready > 0 and live.ask_time <= state.now and _may_have_more(state, live)
 
 

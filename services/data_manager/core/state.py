@@ -265,6 +265,7 @@ class State:
         """Lets a run wait before it asks again, longer each time."""
         live.ask_time = self.now + live.delay * self.jitter()
         live.delay = min(2 * live.delay, LONGEST_DELAY_SECONDS)
+        self.waiters.due[live.run.run_id] = live
 
     def let_all_ask(self) -> None:
         """Lets all runs ask again at once."""
