@@ -48,8 +48,8 @@ contracts: setup
 	$(BIN)/buf breaking build/contracts.binpb --against build/base.binpb --config buf.yaml --path sluicegate/v1
 	@rm -r build/base
 
-# What a user sees beside the programs of today; what the methods are worth, simulated; what the control plane can
-# do beside dask. `python -m bench.scale` (ten million slices) takes longer and is a command apart.
+# What a user sees beside the programs of today; what the methods are worth, simulated; what the
+# control plane can do beside dask. `python -m bench.scale` (ten million slices) takes longer and is a command apart.
 bench: setup oracle
 	@sh .ci/peers.sh
 	@$(BIN)/python -m bench

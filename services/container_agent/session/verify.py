@@ -47,9 +47,9 @@ def is_in_part(pack_id: bytes, part: slice_pb2.Part) -> bool:
 def cuts_of(packs: Sequence[bytes], start: slice_pb2.Position) -> Iterator[outcome_pb2.Cut]:
     """Spans of packs in order of their ids, which lie end to end from a start."""
     for at in range(0, len(packs), PACKS_PER_SLICE):
-        some, following = packs[at : at + PACKS_PER_SLICE], packs[at + PACKS_PER_SLICE :][:1]
-        stop = slice_pb2.Position(path=following[0].hex().encode()) if following else None
-        yield outcome_pb2.Cut(span=slice_pb2.Span(start=start, stop=stop), files=len(some))
+        end = min(at + PACKS_PER_SLICE, len(packs))
+        stop = slice_pb2.Position(path=packs[end].hex().encode()) if end < len(packs) else None
+        yield outcome_pb2.Cut(span=slice_pb2.Span(start=start, stop=stop), files=end - at)
         start = stop or start
 
 
