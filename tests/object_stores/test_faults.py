@@ -12,7 +12,7 @@ from container_agent.repository import errors
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.errors import StorageAway
 from container_agent.repository.locations import LocationInvalid, store_at
-from container_agent.repository.locks import SharedLock
+from container_agent.repository.locks import Lock
 from container_agent.repository.object_failures import AccessDenied
 from container_agent.repository.repository import Repository
 from container_agent.repository.stores import Store
@@ -204,7 +204,7 @@ def test_a_lock_that_cannot_be_removed_costs_nobody_its_work(proxy: Proxy, behin
     store = store_at(behind, budget_seconds=0.2)
     Repository.create(store, SECRET)
     repository = Repository.open(store, SECRET)
-    with SharedLock(store, repository._sealer) as lock:
+    with Lock(store, repository._sealer) as lock:
         proxy.plan = lambda method, path: Fault.FULL if method == "DELETE" else Fault.NONE
         assert lock.renew() and lock.renew()
         lock.check()

@@ -13,7 +13,7 @@ from container_agent.repository import documents, locks
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.errors import RepositoryLocked
 from container_agent.repository.identity import process_mark
-from container_agent.repository.locks import MARK, SharedLock, is_dead, is_stale
+from container_agent.repository.locks import MARK, Lock, is_dead, is_stale
 from container_agent.repository.repository import Repository
 from container_agent.repository.snapshots import Snapshot
 from container_agent.repository.stores import LocalStore
@@ -46,7 +46,7 @@ def names(location: Path) -> set[str]:
 
 
 def test_a_lock_is_renewed_and_is_one_file_at_a_time(location: Path, repository: Repository):
-    with SharedLock(LocalStore(str(location)), repository._sealer) as lock:
+    with Lock(LocalStore(str(location)), repository._sealer) as lock:
         before = names(location)
         assert lock.renew()
         after = names(location)
@@ -56,13 +56,43 @@ def test_a_lock_is_renewed_and_is_one_file_at_a_time(location: Path, repository:
 
 def test_storage_that_is_away_for_a_while_does_not_cost_the_lock(location, repository):
     store = Away(str(location))
-    with SharedLock(store, repository._sealer) as lock:
+    with Lock(store, repository._sealer) as lock:
         store.away = True
         assert not lock.renew()
         lock.check()
         store.away = False
         assert lock.renew()
         assert len(names(location)) == 1
+
+
+def test_whoever_removes_sees_no_other_and_no_other_sees_it(location: Path):
+    ours, others = reopen(location), reopen(location)
+    with others.shared_lock(), pytest.raises(RepositoryLocked, match="locked by"):
+        ours.exclusive_lock().__enter__()
+    with ours.exclusive_lock():
+        for lock in (others.shared_lock, others.exclusive_lock):
+            with pytest.raises(RepositoryLocked, match="locked exclusively by"):
+                lock().__enter__()
+        restic(location, "check", code=1)
+        assert len(names(location)) == 1
+    assert names(location) == set()
+    restic(location, "check")
+
+
+def test_of_two_that_would_remove_at_once_not_both_may(location: Path, repository: Repository):
+    class Late(LocalStore):
+        """Another takes the lock just before this one's is written."""
+
+        def write(self, name: str, data: bytes | list[bytes], *, new: bool = False) -> None:
+            other.__enter__()
+            super().write(name, data, new=new)
+
+    other = Lock(LocalStore(str(location)), repository._sealer, exclusive=True)
+    with pytest.raises(RepositoryLocked):
+        Lock(Late(str(location)), repository._sealer, exclusive=True).__enter__()
+    assert len(names(location)) == 1
+    other.__exit__()
+    assert names(location) == set()
 
 
 def test_a_lock_that_ran_out_is_no_promise_any_more(location: Path, monkeypatch):

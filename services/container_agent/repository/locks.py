@@ -1,4 +1,5 @@
-"""Shared locks: a writer's word that nobody may remove data while it writes."""
+"""Locks. A shared one is a writer's word that nobody may remove data while it writes; whoever
+removes holds the exclusive one, which no other may stand beside."""
 
 import os
 import threading
@@ -22,25 +23,26 @@ STALE_SECONDS = 1800.0
 MARK = "process"
 
 
-class SharedLock:
-    """A shared lock, from entry to exit. RepositoryLocked when somebody holds an exclusive one.
-    It is renewed every 5 minutes by a thread, and gone at the end."""
+class Lock:
+    """A lock, from entry to exit. RepositoryLocked when somebody holds an exclusive one; an
+    exclusive one is refused whoever holds any. It is renewed every 5 minutes by a thread, and gone
+    at the end."""
 
-    def __init__(self, store: Store, sealer: Sealer) -> None:
-        self._store, self._sealer = store, sealer
+    def __init__(self, store: Store, sealer: Sealer, *, exclusive: bool = False) -> None:
+        self._store, self._sealer, self._exclusive = store, sealer, exclusive
         self._names: list[str] = []
         self._renewed_ns = 0
         self._ran_out = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lock", daemon=True)
 
-    def __enter__(self) -> "SharedLock":
+    def __enter__(self) -> "Lock":
         # Looks for others, writes, looks again: of two that come at once, one at least sees.
-        self._refuse_exclusive()
-        self._remove_dead()
+        remove_dead(self._store, self._sealer)
+        self._refuse_others()
         self._write()
         try:
-            self._refuse_exclusive()
+            self._refuse_others()
         except BaseException:
             with suppress(OSError, RepositoryError):
                 self._remove(self._names)
@@ -69,7 +71,7 @@ class SharedLock:
         who, now_ns = local_identity(), time.time_ns()
         document = {
             "time": format_time(now_ns),
-            "exclusive": False,
+            "exclusive": self._exclusive,
             "hostname": who.hostname,
             "username": who.username,
             "pid": os.getpid(),
@@ -103,27 +105,31 @@ class SharedLock:
             self._remove(self._names[:-1])
         return True
 
-    def _locks(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        for name in self._store.names("locks"):
-            # It may be released while we look, or being written, or be none.
-            with suppress(FileNotFoundError, RepositoryDamaged):
-                lock = documents.load(self._store, self._sealer, "locks", name)
-                yield f"locks/{name}", lock
-
-    def _refuse_exclusive(self) -> None:
-        for _, lock in self._locks():
-            if lock.get("exclusive") and not is_stale(lock, time.time_ns()):
+    def _refuse_others(self) -> None:
+        for name, lock in locks_of(self._store, self._sealer):
+            stands = self._exclusive or lock.get("exclusive")
+            if stands and name not in self._names and not is_stale(lock, time.time_ns()):
                 raise RepositoryLocked(
-                    f"The repository is locked exclusively by {lock.get('username')} on "
-                    f"{lock.get('hostname')} (process {lock.get('pid')}); wait until it is done."
+                    f"The repository is locked{' exclusively' * bool(lock.get('exclusive'))} by "
+                    f"{lock.get('username')} on {lock.get('hostname')} (process "
+                    f"{lock.get('pid')}); wait until it is done."
                 )
 
-    def _remove_dead(self) -> None:
-        """Takes away what sessions left that were killed: restic's prune would wait for them."""
-        for name, lock in self._locks():
-            if is_dead(lock):
-                with suppress(OSError, RepositoryError):
-                    self._store.remove(name)
+
+def locks_of(store: Store, sealer: Sealer) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The names and documents of all locks that lie there."""
+    for name in store.names("locks"):
+        # It may be released while we look, or being written, or be none.
+        with suppress(FileNotFoundError, RepositoryDamaged):
+            yield f"locks/{name}", documents.load(store, sealer, "locks", name)
+
+
+def remove_dead(store: Store, sealer: Sealer) -> None:
+    """Takes away what sessions left that were killed: restic's prune would wait for them."""
+    for name, lock in locks_of(store, sealer):
+        if is_dead(lock):
+            with suppress(OSError, RepositoryError):
+                store.remove(name)
 
 
 def is_dead(lock: dict[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from container_agent.repository.errors import (
     RepositoryVersion,
 )
 from container_agent.repository.index import Index
-from container_agent.repository.locks import SharedLock
+from container_agent.repository.locks import Lock
 from container_agent.repository.packs import open_blob
 from container_agent.repository.polynomials import random_polynomial
 from container_agent.repository.reading import BlobReader
@@ -37,7 +37,7 @@ class Repository:
         self._store = store
         self._sealer = sealer
         self._index = Index()
-        self._lock: SharedLock | None = None
+        self._lock: Lock | None = None
 
     @classmethod
     def create(cls, store: Store, password: bytes) -> None:
@@ -136,14 +136,26 @@ class Repository:
     @contextmanager
     def shared_lock(self) -> Iterator[None]:
         """Keeps others from removing data while it is held. RepositoryLocked."""
-        with SharedLock(self._store, self._sealer) as self._lock:
+        with self._held(Lock(self._store, self._sealer)):
+            yield
+
+    @contextmanager
+    def exclusive_lock(self) -> Iterator[None]:
+        """Keeps all others out while it is held, as removing takes it. RepositoryLocked."""
+        with self._held(Lock(self._store, self._sealer, exclusive=True)):
+            yield
+
+    @contextmanager
+    def _held(self, lock: Lock) -> Iterator[None]:
+        with lock as self._lock:
             try:
                 yield
             finally:
                 self._lock = None
 
     def _check_lock(self) -> None:
-        """Whoever writes while a lock is held relies on it; RepositoryLocked when it ran out."""
+        """Whoever changes something while a lock is held relies on it; RepositoryLocked when it ran
+        out."""
         if self._lock is not None:
             self._lock.check()
 
@@ -171,6 +183,11 @@ class Repository:
         """Writes a snapshot durably; its id. All that it refers to must be durable before."""
         self._check_lock()
         return documents.save(self._store, self._sealer, "snapshots", encode_snapshot(snapshot))
+
+    def remove_snapshot(self, snapshot_id: bytes) -> None:
+        """Removes a snapshot, while the exclusive lock is held; one that is gone is no error."""
+        self._check_lock()
+        self._store.remove(f"snapshots/{snapshot_id.hex()}")
 
     def packs(self) -> list[bytes]:
         """The ids of all packs: those that lie there and those that the index names."""

@@ -8,13 +8,14 @@ from container_agent.repository.errors import (
     SnapshotAmbiguous,
     SnapshotUnknown,
 )
-from container_agent.repository.times import format_time, parse_time
+from container_agent.repository.times import format_time, parse_time, parse_zone
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """One repository snapshot. `snapshot_id` is empty until it is saved; paths are text, as the
-    format has it: bytes that are no UTF-8 stand as replacement characters."""
+    format has it: bytes that are no UTF-8 stand as replacement characters. `zone_minutes` is that
+    of its time, east of Greenwich; None for where it is saved."""
 
     time_ns: int
     tree: bytes
@@ -26,6 +27,7 @@ class Snapshot:
     parent: bytes | None = None
     tags: tuple[str, ...] = ()
     snapshot_id: bytes = b""
+    zone_minutes: int | None = None
 
 
 def path_text(path: bytes) -> str:
@@ -35,7 +37,7 @@ def path_text(path: bytes) -> str:
 
 def encode_snapshot(snapshot: Snapshot) -> dict[str, Any]:
     """The snapshot's document."""
-    document: dict[str, Any] = {"time": format_time(snapshot.time_ns)}
+    document: dict[str, Any] = {"time": format_time(snapshot.time_ns, snapshot.zone_minutes)}
     if snapshot.parent:
         document["parent"] = snapshot.parent.hex()
     document |= {
@@ -66,6 +68,7 @@ def decode_snapshot(document: dict[str, Any], snapshot_id: bytes) -> Snapshot:
             parent=bytes.fromhex(parent) if parent else None,
             tags=tuple(document.get("tags") or ()),
             snapshot_id=snapshot_id,
+            zone_minutes=parse_zone(document["time"]),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise RepositoryDamaged(

@@ -29,10 +29,22 @@ def format_second(second: int) -> tuple[str, str]:
     return stamp, f"{'-' if offset < 0 else '+'}{abs(offset) // 60:02}:{abs(offset) % 60:02}"
 
 
-def format_time(time_ns: int) -> str:
-    """Nanoseconds since 1970 as RFC 3339, in the local zone as restic writes it."""
+@lru_cache(maxsize=1024)
+def format_second_at(second: int, zone_minutes: int) -> tuple[str, str]:
+    """A whole second in a zone, so many minutes east of Greenwich, and the zone's offset."""
+    there = time.gmtime(second + zone_minutes * 60)
+    sign, hours, minutes = "-" if zone_minutes < 0 else "+", *divmod(abs(zone_minutes), 60)
+    stamp = f"{there.tm_year:04}-{time.strftime('%m-%dT%H:%M:%S', there)}"
+    return stamp, f"{sign}{hours:02}:{minutes:02}" if zone_minutes else "Z"
+
+
+def format_time(time_ns: int, zone_minutes: int | None = None) -> str:
+    """Nanoseconds since 1970 as RFC 3339, in the zone given, or the local one as restic does."""
     second, fraction = divmod(time_ns, SECOND_NS)
-    stamp, zone = format_second(second)
+    if zone_minutes is None:
+        stamp, zone = format_second(second)
+    else:
+        stamp, zone = format_second_at(second, zone_minutes)
     if fraction:
         return f"{stamp}.{f'{fraction:09}'.rstrip('0')}{zone}"
     return stamp + zone
@@ -43,12 +55,25 @@ def parse_time(text: str) -> int:
     found = TIME.fullmatch(text)
     if found is None:
         raise ValueError(f"no time: {text[:50]!r}")
-    date, hour, minute, second, fraction, sign, zone_hour, zone_minute = found.groups()
+    date, hour, minute, second, fraction, *zone = found.groups()
     total = day_start(date) + int(hour) * 3600 + int(minute) * 60 + int(second)
-    if sign:
-        shift = int(zone_hour) * 3600 + int(zone_minute) * 60
-        total += shift if sign == "-" else -shift
+    total -= _minutes_east(*zone) * 60
     return total * SECOND_NS + int((fraction or "0").ljust(9, "0"))
+
+
+def parse_zone(text: str) -> int:
+    """The zone of an RFC 3339 time, in minutes east of Greenwich; ValueError for anything else."""
+    found = TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(f"no time: {text[:50]!r}")
+    return _minutes_east(*found.groups()[5:])
+
+
+def _minutes_east(sign: str | None, hours: str | None, minutes: str | None) -> int:
+    if not sign:
+        return 0
+    east = int(hours or 0) * 60 + int(minutes or 0)
+    return -east if sign == "-" else east
 
 
 @lru_cache(maxsize=4096)
