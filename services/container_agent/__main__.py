@@ -13,7 +13,17 @@ from pathlib import Path
 import click
 
 from container_agent.host.attach import Attachment
+from container_agent.host.container_settings import (
+    ContainerSettings,
+    container_options,
+    engine_and_plan,
+    for_sessions,
+    settings_of,
+)
+from container_agent.host.docker_runtime import DockerRuntime
+from container_agent.host.engine import EngineFailed
 from container_agent.host.head_start import HeadStart
+from container_agent.host.mounts import MountRefused
 from container_agent.host.opened_keys import OpenedKeys
 from container_agent.host.parent_program import SESSION_COMMAND
 from container_agent.host.passwords import PasswordMissing, find_password
@@ -54,6 +64,8 @@ class Settings:
     run_directory: Path
     password: Callable[[], bytes]
     session_command: tuple[str, ...] = SESSION_COMMAND
+    # Where it is set, sessions run in containers.
+    containers: ContainerSettings | None = None
     # The same things, begun already.
     head_start: HeadStart | None = None
 
@@ -66,12 +78,15 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         settings.proxy_manager, settings.host_name, settings.sessions_max, tracing
     )
     begun = settings.head_start
-    keys = begun.keys if begun else OpenedKeys(settings.password)
+    keys = (
+        begun.keys if begun else OpenedKeys(settings.password, derives=_sees_repositories(settings))
+    )
     with private_socket(settings.run_directory) as path:
-        async with _runtime(settings) as runtime, task_group() as tasks:
+        async with await _runtime(settings, path) as runtime, task_group() as tasks:
             sessions = Sessions(runtime, path, keys, attachment.say, tasks)
             server = Server([served(sessions)], [f"unix:{path}"], tracing, reflection=False)
             await server.start()
+            await sessions.adopt()
             keeping = tasks.create_task(attachment.keep(sessions))
             try:
                 await _until_welcomed(attachment, settings.proxy_manager)
@@ -83,7 +98,24 @@ async def running(settings: Settings) -> AsyncIterator[None]:
     await asyncio.to_thread(tracing.shut_down)
 
 
-def _runtime(settings: Settings) -> ProcessRuntime:
+def _sees_repositories(settings: Settings) -> bool:
+    """Whether a repository is at the same path for this process as for its sessions."""
+    containers = settings.containers
+    return containers is None or not any(":" in said for said in containers.repository)
+
+
+async def _runtime(settings: Settings, path: Path) -> DockerRuntime | ProcessRuntime:
+    if settings.containers is not None:
+        told = settings.containers, settings.host_name
+        engine, plan = await asyncio.to_thread(engine_and_plan, *told)
+        return DockerRuntime(
+            engine,
+            plan,
+            settings.run_directory,
+            path,
+            for_sessions(os.environ),
+            settings.containers.warm_sessions,
+        )
     program = settings.head_start.program if settings.head_start else None
     return ProcessRuntime(settings.run_directory, settings.session_command, program)
 
@@ -112,10 +144,12 @@ async def _leave(attachment: Attachment, sessions: Sessions) -> None:
 @contextmanager
 def private_socket(run_directory: Path) -> Iterator[Path]:
     """The path of the sessions' socket, in a directory that only this user and agent use."""
-    path = run_directory / "agent.sock"
+    # In a directory of its own, which containers are shown: they find the next socket in it too.
+    path = run_directory / "agent" / "sock"
     if len(os.fsencode(path)) > SOCKET_PATH_MAX:
         raise RunDirectoryUnusable(f"{run_directory} is too long a path; name a shorter one")
     with _locked(run_directory):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         path.unlink(missing_ok=True)
         yield path
         path.unlink(missing_ok=True)
@@ -138,6 +172,16 @@ def _locked(run_directory: Path) -> Iterator[None]:
                 f"cannot use {run_directory}: {error.strerror}; name another directory"
             ) from error
         yield
+
+
+FAULTS = (
+    PasswordMissing,
+    RunDirectoryUnusable,
+    NotAttached,
+    Refusal,
+    MountRefused,
+    EngineFailed,
+)
 
 
 @click.command()
@@ -171,19 +215,29 @@ def _locked(run_directory: Path) -> Iterator[None]:
     type=click.Path(path_type=Path),
     help="Holds the repositories' password. Else SLUICEGATE_PASSWORD_FILE, ...",
 )
+@container_options
 def container_agent(
     proxy_manager: str,
     host_name: str,
     sessions_max: int,
     run_directory: Path | None,
     password_file: Path | None,
+    **said_of_containers: object,
 ) -> None:
     """Offers this host to a proxy manager until SIGTERM or SIGINT."""
     set_up_logs("container-agent")
     run_directory = run_directory or _default_run_directory()
-    with told("container-agent", PasswordMissing, RunDirectoryUnusable, NotAttached, Refusal):
+    containers = settings_of(said_of_containers)
+    with told("container-agent", *FAULTS):
         password = find_password(password_file, os.environ)
-        settings = Settings(proxy_manager, host_name, sessions_max, run_directory, lambda: password)
+        settings = Settings(
+            proxy_manager,
+            host_name,
+            sessions_max,
+            run_directory,
+            lambda: password,
+            containers=containers,
+        )
         serve(running(settings), lambda _: f"{host_name} attached to {proxy_manager}")
 
 

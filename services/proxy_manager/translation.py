@@ -30,6 +30,11 @@ REASONS: dict[Reason, pb.DeclineReason.ValueType] = {
     Reason.QUARANTINED: pb.DECLINE_REASON_QUARANTINED,
 }
 
+# How the end of a session tells that it died.
+LOSSES = frozenset(
+    (outcome_pb.FAILURE_REASON_SESSION_LOST, outcome_pb.FAILURE_REASON_OUT_OF_MEMORY)
+)
+
 
 def hosted_session(message: host_pb.HostedSession) -> HostedSession:
     """A session as its host reports it."""
@@ -79,7 +84,7 @@ def outcome(message: outcome_pb.Outcome) -> Outcome:
         ends_slice=message.slice_end.slice_id,
         ends_session=message.HasField("session_end"),
         fails_slice=message.slice_end.failure != 0,
-        loses_session=message.session_end.failure == outcome_pb.FAILURE_REASON_SESSION_LOST,
+        loses_session=message.session_end.failure in LOSSES,
     )
 
 

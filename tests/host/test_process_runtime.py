@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from container_agent.host.birth import Birth
 from container_agent.host.parent_program import ParentProgram, without_passwords
 from container_agent.host.process_runtime import ProcessRuntime
 from container_agent.host.sessions import StartFailed
@@ -22,7 +23,7 @@ def python(code: str, before: str = "") -> tuple[str, ...]:
 
 async def ended(directory: Path, code: str) -> str:
     async with ProcessRuntime(directory, python(code)) as runtime, asyncio.timeout(20):
-        container = await runtime.create("s1", "the token", directory / "socket")
+        container = await runtime.create("s1", "the token", directory / "socket", "dm")
         return await container.wait()
 
 
@@ -45,7 +46,7 @@ async def test_t22_a_session_gets_its_token_privately_and_no_password(tmp_path, 
     )
     told = await ended(tmp_path, code)
     socket = f"{tmp_path}/socket"
-    birth = f"Birth(session_id='s1', token='the token', socket='{socket}')"
+    birth = Birth("s1", "the token", socket)
     assert told == f"{birth} False False"
 
 
@@ -79,7 +80,7 @@ async def test_killing_ends_what_a_session_started_too(tmp_path):
     )
     pid_file = tmp_path / "pid"
     async with ProcessRuntime(tmp_path, python(code)) as runtime, asyncio.timeout(20):
-        container = await runtime.create("s1", "token", tmp_path / "socket")
+        container = await runtime.create("s1", "token", tmp_path / "socket", "dm")
         await until(pid_file.exists)
         container.kill()
         assert await container.wait() == "the session was killed by SIGKILL"
@@ -107,7 +108,7 @@ async def test_sessions_are_created_side_by_side(tmp_path):
     began = asyncio.get_running_loop().time()
     async with ProcessRuntime(tmp_path, python("import time; time.sleep(0.5)")) as runtime:
         created = await asyncio.gather(
-            *(runtime.create(f"s{n}", "token", tmp_path / "socket") for n in range(8))
+            *(runtime.create(f"s{n}", "token", tmp_path / "socket", "dm") for n in range(8))
         )
         await asyncio.gather(*(container.wait() for container in created))
     assert asyncio.get_running_loop().time() - began < 8 * 0.5
@@ -117,18 +118,18 @@ async def test_what_is_slow_to_load_is_loaded_once(tmp_path):
     before = f"import os; os.mkdir({str(tmp_path / 'loaded')!r})"
     async with ProcessRuntime(tmp_path, python("", before)) as runtime:
         for number in range(3):
-            container = await runtime.create(f"s{number}", "token", tmp_path / "socket")
+            container = await runtime.create(f"s{number}", "token", tmp_path / "socket", "dm")
             assert await container.wait() == "the session ended with exit code 0"
 
 
 async def test_f1_sessions_outlive_their_parent_and_the_next_has_a_new_one(tmp_path):
     code = "import sys; sys.stdin.read(); import time; time.sleep(600)"
     async with ProcessRuntime(tmp_path, python(code)) as runtime, asyncio.timeout(20):
-        first = await runtime.create("s1", "token", tmp_path / "socket")
+        first = await runtime.create("s1", "token", tmp_path / "socket", "dm")
         parent = _parent_of(first.pid)
         os.kill(parent, signal.SIGKILL)
         await until(lambda: not _runs(parent))
-        second = await runtime.create("s2", "token", tmp_path / "socket")
+        second = await runtime.create("s2", "token", tmp_path / "socket", "dm")
         assert _parent_of(second.pid) not in (parent, os.getpid())
         assert _runs(first.pid)
         for container, how in [
@@ -152,12 +153,12 @@ async def test_a_parent_ends_with_its_host_agent(tmp_path):
 async def test_f19_what_cannot_be_started_is_told_in_one_line(tmp_path):
     async with ProcessRuntime(tmp_path, ("/no/such/program",)) as runtime:
         with pytest.raises(StartFailed, match="cannot start /no/such/program: No such file"):
-            await runtime.create("s1", "token", tmp_path / "socket")
+            await runtime.create("s1", "token", tmp_path / "socket", "dm")
     async with ProcessRuntime(tmp_path / "missing", python("")) as full:
         with pytest.raises(StartFailed, match="cannot start"):
-            await full.create("s1", "token", tmp_path / "socket")
+            await full.create("s1", "token", tmp_path / "socket", "dm")
     async with ProcessRuntime(tmp_path, python("", "raise ValueError('no use')")) as broken:
         for _ in range(2):
             with pytest.raises(StartFailed, match=r"cannot start .*: ValueError: no use"):
-                await broken.create("s1", "token", tmp_path / "socket")
+                await broken.create("s1", "token", tmp_path / "socket", "dm")
     assert os.listdir(tmp_path) == []

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from container_agent.host.opened_keys import OpenedKeys
-from container_agent.host.sessions import Sessions
+from container_agent.host.sessions import Found, Sessions
 from container_agent.host.sessions_server import served
 from hosting import until, work
 from sluicegate.rpc.channel import connect
@@ -22,6 +22,8 @@ from sluicegate.v1.session_service_pb2_grpc import SessionServiceStub
 
 class Container:
     """A container that ends when it is killed."""
+
+    out_of_memory = False
 
     def __init__(self) -> None:
         self.killed = asyncio.Event()
@@ -39,8 +41,12 @@ class Runtime:
 
     def __init__(self) -> None:
         self.tokens: dict[str, str] = {}
+        self.left: tuple[Found, ...] = ()
 
-    async def create(self, session_id, token, socket) -> Container:
+    def found(self) -> tuple[Found, ...]:
+        return self.left
+
+    async def create(self, session_id, token, socket, data_manager_id) -> Container:
         self.tokens[session_id] = token
         return Container()
 

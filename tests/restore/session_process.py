@@ -119,7 +119,7 @@ async def session_process(directory: Path) -> AsyncIterator[Session]:
     server.add_insecure_port(f"unix:{directory}/agent.sock")
     await server.start()
     async with ProcessRuntime(directory) as runtime:
-        process = await runtime.create(SESSION, TOKEN, directory / "agent.sock")
+        process = await runtime.create(SESSION, TOKEN, directory / "agent.sock", "dm")
         waiting = asyncio.create_task(process.wait())
         try:
             await until(lambda: bool(agent.said("hello")))

@@ -13,21 +13,13 @@ import signal
 import socket
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+
+from container_agent.host.birth import Birth, decode_birth
 
 MESSAGE_BYTES_MAX = 16 << 10
 # What a session is handed: where it writes its errors, and what is open as long as it lives.
 DESCRIPTORS = 2
 COMM = "/proc/self/comm"
-
-
-@dataclass(frozen=True)
-class Birth:
-    """What the host agent says to a session that begins. The token is nobody else's to know."""
-
-    session_id: str
-    token: str
-    socket: str
 
 
 def born() -> Birth:
@@ -83,7 +75,7 @@ class _Parent:
             raise BrokenPipeError
         try:
             if os.fork() == 0:
-                return self._leave(Birth(**json.loads(order)), *descriptors)
+                return self._leave(decode_birth(order), *descriptors)
         except OSError as error:
             self._say({"failed": error.strerror})
         for descriptor in descriptors:

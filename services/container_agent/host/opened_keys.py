@@ -18,8 +18,9 @@ class OpenedKeys:
     A session that is handed none derives its own, and tells what is wrong if it cannot.
     """
 
-    def __init__(self, password: Callable[[], bytes]) -> None:
+    def __init__(self, password: Callable[[], bytes], *, derives: bool = True) -> None:
         self.password = password
+        self._derives = derives
         self._keys: dict[str, Future[bytes]] = {}
 
     def begin(self, location: str) -> "Future[bytes]":
@@ -35,9 +36,12 @@ class OpenedKeys:
         return key
 
     async def known(self, location: str) -> bytes:
-        """The key of the repository at a location; empty when there is none within 5 seconds."""
+        """The key of the repository at a location; empty when there is none within 5 seconds, or
+        when its sessions see other repositories there than this process does."""
         import asyncio
 
+        if not self._derives:
+            return b""
         key = asyncio.wrap_future(self.begin(location))
         try:
             async with asyncio.timeout(WAIT_SECONDS):

@@ -10,7 +10,7 @@ from typing import IO
 
 from container_agent.host.parent_program import SESSION_COMMAND, ParentProgram
 from container_agent.host.session_parent import ParentFailed, SessionParent, SessionProcess
-from container_agent.host.sessions import StartFailed
+from container_agent.host.sessions import Found, StartFailed
 
 
 class ProcessRuntime:
@@ -46,7 +46,13 @@ class ProcessRuntime:
     ) -> None:
         self._end_parent()
 
-    async def create(self, session_id: str, token: str, socket: Path) -> SessionProcess:
+    def found(self) -> tuple[Found, ...]:
+        """None: sessions that are processes end with the host agent that they speak with."""
+        return ()
+
+    async def create(
+        self, session_id: str, token: str, socket: Path, data_manager_id: str
+    ) -> SessionProcess:
         """Starts a session that will say hello on the socket; StartFailed when it cannot."""
         async with self._turn:
             with ExitStack() as undo:

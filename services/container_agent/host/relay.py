@@ -33,6 +33,10 @@ class Relay:
         """Whether the session is to wait."""
         return len(self._kept) >= KEPT_MAX
 
+    def resume(self, through_number: int) -> None:
+        """Begins after what was committed before this process was."""
+        self.last_number = self.acknowledged = through_number
+
     def keep(self, outcomes: Sequence[outcome_pb2.Outcome]) -> list[outcome_pb2.Outcome]:
         """Keeps those that are new, and returns them. A session may send one again."""
         new = [outcome for outcome in outcomes if outcome.outcome_number > self.last_number]

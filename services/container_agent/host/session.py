@@ -1,6 +1,7 @@
 """One session of this host, and the container it runs in."""
 
 import asyncio
+import hashlib
 import secrets
 from typing import Protocol
 
@@ -15,7 +16,10 @@ ACKNOWLEDGE_SECONDS = 1.0
 
 
 class Container(Protocol):
-    """What a session runs in."""
+    """What a session runs in. `out_of_memory` tells of one that is gone that this is why."""
+
+    @property
+    def out_of_memory(self) -> bool: ...
 
     def kill(self) -> None:
         """Ends it at once."""
@@ -27,10 +31,16 @@ class Container(Protocol):
 class Session:
     """One session of this host. `commands` waits for it, whether it said hello yet or not."""
 
-    def __init__(self, session_id: str, data_manager_id: str) -> None:
+    def __init__(
+        self, session_id: str, data_manager_id: str, token: str = "", token_digest: str = ""
+    ) -> None:
         self.session_id = session_id
         self.data_manager_id = data_manager_id
-        self.token = secrets.token_urlsafe(32)
+        self.token = token
+        # What is kept of the token where a session may outlive this process.
+        self.token_digest = token_digest or digest(token)
+        # What is told of its end comes after all that it may have told before this process was.
+        self.last_number = 0
         self.commands: Mailbox[session_pb.RunResponse] = Mailbox(COMMANDS_MAX)
         self._held: list[session_pb.RunResponse] | None = None
         self.relay = Relay()
@@ -44,6 +54,21 @@ class Session:
         self.killed = False
         self.goodbye = False
         self.gone = False
+
+    def is_named(self, token: str) -> bool:
+        """Whether this is its token."""
+        return secrets.compare_digest(self.token_digest, digest(token))
+
+    def resume(self, standing: session_pb.SessionStanding) -> None:
+        """It was up before this process was, and says how far it is."""
+        self.started = standing.started
+        self.last_number = standing.last_outcome_number
+        self.relay.resume(standing.through_outcome_number)
+        self.tell_acknowledged()
+
+    def end_number(self) -> int:
+        """The number of the outcome that tells its end."""
+        return max(self.last_number, self.relay.last_number) + 1
 
     def kill(self) -> None:
         """Ends it at once, or as soon as there is something to end."""
@@ -109,3 +134,13 @@ class Session:
         while self.relay.full:
             self.room.clear()
             await self.room.wait()
+
+
+def digest(token: str) -> str:
+    """What tells a token and does not give it away."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def new_token() -> str:
+    """A secret that nobody guesses."""
+    return secrets.token_urlsafe(32)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from container_agent.host.birth import Birth, encode_birth
 from container_agent.host.parent_program import ParentProgram, ended, last_line
 
 FORK_SECONDS = 20.0
@@ -61,8 +62,7 @@ class SessionParent:
             async with asyncio.timeout(FORK_SECONDS):
                 await asyncio.shield(self._ready)
                 self._order = order
-                said = {"session_id": session_id, "token": token, "socket": str(path)}
-                message = json.dumps(said).encode()
+                message = encode_birth(Birth(session_id, token, str(path)))
                 socket.send_fds(self._control, [message], [errors.fileno(), theirs])
                 return await order.born
         except OSError as error:
@@ -138,6 +138,9 @@ class SessionProcess:
     It is no child of this process. `alive` is a pipe whose other end it alone holds: its end of
     file is the process's end, also when the parent is gone.
     """
+
+    # The kernel kills for want of memory whom it likes, and does not tell why.
+    out_of_memory = False
 
     def __init__(self, pid: int, errors: IO[bytes], alive: int) -> None:
         self.pid = pid

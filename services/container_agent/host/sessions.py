@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from container_agent.host.opened_keys import OpenedKeys
 from container_agent.host.relay import Relay, batches
-from container_agent.host.session import Container, Session
+from container_agent.host.session import Container, Session, new_token
 from sluicegate.rpc.text import one_line
 from sluicegate.v1 import host_service_pb2 as pb
 from sluicegate.v1 import outcome_pb2, session_pb2
@@ -21,15 +22,33 @@ HEAR_OUT_SECONDS = 5.0
 DIE_SECONDS = 2.0
 
 
+ADOPT_SECONDS = 8.0
+
+
 class StartFailed(Exception):
     """A container could not be started; nothing of it is left."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A container that an earlier process of this host agent started for a session."""
+
+    session_id: str
+    data_manager_id: str
+    token_digest: str
+    container: Container
 
 
 class Runtime(Protocol):
     """What makes containers: the port that this module needs."""
 
-    async def create(self, session_id: str, token: str, socket: Path) -> Container:
+    async def create(
+        self, session_id: str, token: str, socket: Path, data_manager_id: str
+    ) -> Container:
         """Starts a session that will say hello on the socket; StartFailed when it cannot."""
+
+    def found(self) -> Sequence[Found]:
+        """The containers of sessions that were there before this process was, and still run."""
 
 
 class Sessions:
@@ -80,7 +99,8 @@ class Sessions:
         """Begins to make a container; many at once. One that is there already is the answer."""
         known = self._sessions.get(session_id)
         if known is None:
-            session = self._sessions[session_id] = Session(session_id, data_manager_id)
+            session = Session(session_id, data_manager_id, new_token())
+            self._sessions[session_id] = session
             self._tasks.create_task(self._live(session))
         elif known.hello.is_set() and not known.gone:
             self._say(_created(known))
@@ -150,6 +170,40 @@ class Sessions:
         except TimeoutError:
             return
 
+    async def adopt(self) -> None:
+        """Takes in the sessions that outlived an earlier process of this host agent.
+
+        Those that do not say hello soon are ended; nobody is told of them, so that the proxy
+        manager finds them missing when this host attaches.
+        """
+        adopted = []
+        for found in self._runtime.found():
+            session = Session(
+                found.session_id, found.data_manager_id, token_digest=found.token_digest
+            )
+            session.container = found.container
+            self._sessions[found.session_id] = session
+            adopted.append(asyncio.ensure_future(self._settle(session, found.container)))
+        if adopted:
+            await asyncio.wait(adopted)
+
+    async def _settle(self, session: Session, container: Container) -> None:
+        """Returns when it is known whether an adopted session lives."""
+        gone = asyncio.create_task(container.wait())
+        if await self._answers(session, gone, ADOPT_SECONDS):
+            self._tasks.create_task(self._outlive(session, gone))
+            return
+        session.kill()
+        await gone
+        del self._sessions[session.session_id]
+
+    async def _outlive(self, session: Session, gone: "asyncio.Task[str]") -> None:
+        try:
+            await self._end(session, await gone)
+        finally:
+            session.kill()
+            gone.cancel()
+
     async def _hand_over(self, session: Session, work: session_pb2.SessionWork) -> None:
         """What is said to the session meanwhile comes after its work."""
         key = await self._keys.known(work.repository.location)
@@ -165,7 +219,7 @@ class Sessions:
         """A session's life, from its container's birth to its confirmed end."""
         try:
             session.container = await self._runtime.create(
-                session.session_id, session.token, self._socket
+                session.session_id, session.token, self._socket, session.data_manager_id
             )
         except StartFailed as error:
             self._fail_to_start(session, str(error))
@@ -174,7 +228,7 @@ class Sessions:
             session.container.kill()
         gone = asyncio.create_task(session.container.wait())
         try:
-            if await self._answers(session, gone):
+            if await self._answers(session, gone, START_SECONDS):
                 self._say(_created(session))
                 await self._end(session, await gone)
             else:
@@ -186,11 +240,9 @@ class Sessions:
             session.kill()
             gone.cancel()
 
-    async def _answers(self, session: Session, gone: "asyncio.Task[str]") -> bool:
+    async def _answers(self, session: Session, gone: "asyncio.Task[str]", seconds: float) -> bool:
         hello = asyncio.create_task(session.hello.wait())
-        await asyncio.wait(
-            {hello, gone}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait({hello, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         hello.cancel()
         return session.hello.is_set()
 
@@ -211,7 +263,7 @@ class Sessions:
         if session.started:
             end = outcome_pb2.Outcome(
                 session_id=session.session_id,
-                outcome_number=session.relay.last_number + 1,
+                outcome_number=session.end_number(),
                 session_end=_session_end(session, how),
             )
             self.take_in(session, [end])
@@ -228,9 +280,10 @@ class Sessions:
 def _session_end(session: Session, how: str) -> outcome_pb2.SessionEnd:
     if session.goodbye:
         return outcome_pb2.SessionEnd()
-    return outcome_pb2.SessionEnd(
-        message=one_line(how), failure=outcome_pb2.FAILURE_REASON_SESSION_LOST
-    )
+    failure = outcome_pb2.FAILURE_REASON_SESSION_LOST
+    if session.container is not None and session.container.out_of_memory:
+        failure = outcome_pb2.FAILURE_REASON_OUT_OF_MEMORY
+    return outcome_pb2.SessionEnd(message=one_line(how), failure=failure)
 
 
 def _created(session: Session) -> pb.AttachRequest:

@@ -1,6 +1,5 @@
 """SessionService: the socket on which the sessions of this host speak with it."""
 
-import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -36,10 +35,12 @@ class SessionService(pb_grpc.SessionServiceServicer):
     def _welcome(self, opening: pb.RunRequest) -> Session:
         hello = opening.hello
         session = self._sessions.get(hello.session_id)
-        if session is None or not _same(session.token, hello.token):
+        if session is None or not session.is_named(hello.token):
             raise Refusal(Reason.SESSION_DENIED, "no session of this name and token is awaited")
         if session.hello.is_set():
             raise Refusal(Reason.SESSION_DENIED, "this session has said hello before")
+        if hello.HasField("standing"):
+            session.resume(hello.standing)
         session.hello.set()
         return session
 
@@ -59,10 +60,6 @@ class SessionService(pb_grpc.SessionServiceServicer):
                         return
         finally:
             session.commands.close()
-
-
-def _same(token: str, other: str) -> bool:
-    return secrets.compare_digest(token.encode(), other.encode())
 
 
 def _check(session: Session, batch: pb.OutcomeBatch) -> None:

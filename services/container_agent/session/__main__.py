@@ -11,7 +11,9 @@ import os
 import resource
 import signal
 import sys
+from typing import NoReturn
 
+from container_agent.host.birth import Birth
 from container_agent.host.forking import born
 from container_agent.session.link import Link, LinkBroken
 from container_agent.session.runner import NotCommitted, Runner, load_work
@@ -35,13 +37,13 @@ def raise_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def live(socket: str, session_id: str, token: str) -> int:
+async def live(birth: Birth) -> int:
     """Runs the session; the exit code."""
     tracing = Tracing.from_environment("container-agent")
-    channel = connect(f"unix:{socket}", tracing)
+    link = Link(lambda: connect(f"unix:{birth.socket}", tracing), birth.redial_seconds)
     code = 1
     try:
-        await Runner(session_id, Link(channel), tracing).run(token)
+        await Runner(birth.session_id, link, tracing).run(birth.token)
         code = 0
     except* (LinkBroken, TimeoutError, NotCommitted) as failures:
         for failure in failures.exceptions:
@@ -49,19 +51,29 @@ async def live(socket: str, session_id: str, token: str) -> int:
     return code
 
 
-def main() -> None:
-    """Ends without waiting for the working thread: it may hang in a file system that is gone."""
+def prepare() -> None:
+    """What every session needs before it is born."""
     gc.set_threshold(NEW_OBJECTS)
     # `restic unlock` asks with this signal whether the process that a lock names is alive.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     load_work()
     load_if_wanted()
-    birth = born()
+
+
+def main() -> None:
+    """The parent, and every session that it becomes."""
+    prepare()
+    run(born())
+
+
+def run(birth: Birth) -> NoReturn:
+    """Lives as a session, and ends without waiting for the working thread: it may hang in a file
+    system that is gone."""
     set_up_logs("container-agent-session")
     raise_open_files()
     code = 1
     try:
-        code = asyncio.run(live(birth.socket, birth.session_id, birth.token))
+        code = asyncio.run(live(birth))
     except Exception:
         log.exception("The session ends by a fault of Sluicegate.")
     finally:

@@ -1,16 +1,18 @@
-"""A session's call to the agent of its host: one stream for its life."""
+"""A session's call to the agent of its host: one stream for its life, or for its host agent's."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import grpc
 
+from container_agent.session.outbox import Outbox
 from sluicegate.v1 import outcome_pb2, session_service_pb2
 from sluicegate.v1.session_service_pb2_grpc import SessionServiceStub
 
 HELLO_SECONDS = 10.0
 GOODBYE_SECONDS = 5.0
+AGAIN_SECONDS = 0.2
 
 
 class LinkBroken(Exception):
@@ -18,18 +20,26 @@ class LinkBroken(Exception):
 
 
 class Link:
-    """The stream. One task speaks and one listens; neither may be two."""
+    """The stream. One task speaks and one listens; neither may be two.
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        stub: Any = SessionServiceStub(channel)
-        self._call = stub.Run()
+    When it breaks, a host agent that is started anew within `redial_seconds` is told how far this
+    session is, and the stream goes on: the task that listens dials, the one that speaks waits.
+    What was said in between is said again by who keeps it.
+    """
+
+    def __init__(self, dial: Callable[[], grpc.aio.Channel], redial_seconds: float = 0.0) -> None:
+        self._dial = dial
+        self._redial_seconds = redial_seconds
         self._leaving = False
+        self._redialled = asyncio.Event()
+        self._hello = session_service_pb2.SessionHello()
+        self._call = self._open()
 
     async def hello(self, session_id: str, token: str) -> None:
         """Says who this is; the first message."""
-        hello = session_service_pb2.SessionHello(session_id=session_id, token=token)
+        self._hello.session_id, self._hello.token = session_id, token
         async with asyncio.timeout(HELLO_SECONDS):
-            await self._say(session_service_pb2.RunRequest(hello=hello))
+            await self._say(session_service_pb2.RunRequest(hello=self._hello))
 
     async def outcomes(self, batch: Sequence[outcome_pb2.Outcome]) -> None:
         """Says what happened."""
@@ -52,23 +62,83 @@ class Link:
         except TimeoutError:
             self._call.cancel()
 
-    async def _say(self, request: session_service_pb2.RunRequest) -> None:
-        try:
-            await self._call.write(request)
-        except (grpc.RpcError, asyncio.InvalidStateError) as error:
-            raise LinkBroken("the host agent does not listen any more") from error
+    async def commands(
+        self, standing: Callable[[], session_service_pb2.SessionStanding]
+    ) -> AsyncIterator[session_service_pb2.RunResponse]:
+        """What the host agent says. Before the goodbye it never ends but by breaking.
 
-    async def commands(self) -> AsyncIterator[session_service_pb2.RunResponse]:
-        """What the host agent says. Before the goodbye it never ends but by breaking."""
+        `standing` is how far the session is when a host agent has to be told.
+        """
         while True:
+            command = await _next(self._call)
+            if command is None and self._leaving:
+                return
+            yield command or await self._redial(standing)
+
+    def _open(self) -> Any:  # noqa: ANN401  # as grpc has it
+        stub: Any = SessionServiceStub(self._dial())
+        return stub.Run()
+
+    async def _say(self, request: session_service_pb2.RunRequest) -> None:
+        while True:
+            call = self._call
             try:
-                command = await self._call.read()
-            except grpc.RpcError as error:
-                if self._leaving:
-                    return
-                raise LinkBroken("the host agent is gone") from error
-            if command is grpc.aio.EOF:
-                if self._leaving:
-                    return
-                raise LinkBroken("the host agent has ended the call")
-            yield command
+                await call.write(request)
+                return
+            except (grpc.RpcError, asyncio.InvalidStateError) as error:
+                if not self._redial_seconds:
+                    raise LinkBroken("the host agent does not listen any more") from error
+            while call is self._call:
+                self._redialled.clear()
+                await self._redialled.wait()
+
+    async def _redial(
+        self, standing: Callable[[], session_service_pb2.SessionStanding]
+    ) -> session_service_pb2.RunResponse:
+        """The first word of a host agent that knows this session."""
+        try:
+            async with asyncio.timeout(self._redial_seconds):
+                while True:
+                    if (command := await self._dialled(standing())) is not None:
+                        return command
+                    await asyncio.sleep(AGAIN_SECONDS)
+        except TimeoutError as error:
+            raise LinkBroken("the host agent is gone") from error
+
+    async def _dialled(
+        self, standing: session_service_pb2.SessionStanding
+    ) -> session_service_pb2.RunResponse | None:
+        """One try; LinkBroken when the host agent is there and will not have this session."""
+        # A channel that has failed before waits longer each time; a new one dials at once.
+        call = self._open()
+        self._hello.standing.CopyFrom(standing)
+        try:
+            await call.write(session_service_pb2.RunRequest(hello=self._hello))
+            command: Any = await call.read()
+        except (grpc.RpcError, asyncio.InvalidStateError):
+            command = grpc.aio.EOF
+        if command is grpc.aio.EOF:
+            if await call.code() is grpc.StatusCode.PERMISSION_DENIED:
+                raise LinkBroken("the host agent was started anew and does not know this session")
+            return None
+        self._call = call
+        self._redialled.set()
+        return command  # type: ignore[no-any-return]  # checked by what the stub reads
+
+
+def standing_of(started: bool, outbox: Outbox) -> session_service_pb2.SessionStanding:
+    """How far a session is, for a host agent that does not know."""
+    return session_service_pb2.SessionStanding(
+        started=started,
+        through_outcome_number=outbox.acknowledged_number,
+        last_outcome_number=outbox.last_number,
+    )
+
+
+async def _next(call: Any) -> session_service_pb2.RunResponse | None:  # noqa: ANN401
+    """What is said next; None when the call is over."""
+    try:
+        command = await call.read()
+    except grpc.RpcError:
+        return None
+    return None if command is grpc.aio.EOF else command

@@ -21,17 +21,22 @@ class Outbox:
     def __init__(self, session_id: str) -> None:
         self._session_id = session_id
         self._kept: deque[outcome_pb2.Outcome] = deque()
-        self._last_number = 0
+        self.last_number = 0
         self._sent_number = 0
         self._again_time = 0.0
 
     def __len__(self) -> int:
         return len(self._kept)
 
+    @property
+    def acknowledged_number(self) -> int:
+        """Everything up to this number is committed."""
+        return self.last_number - len(self._kept)
+
     def add(self, event: outcome_pb2.CutsMade | outcome_pb2.SliceEnd) -> None:
         """Something happened."""
-        self._last_number += 1
-        outcome = outcome_pb2.Outcome(session_id=self._session_id, outcome_number=self._last_number)
+        self.last_number += 1
+        outcome = outcome_pb2.Outcome(session_id=self._session_id, outcome_number=self.last_number)
         if isinstance(event, outcome_pb2.CutsMade):
             outcome.cuts_made.CopyFrom(event)
         else:

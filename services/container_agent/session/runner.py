@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from container_agent.session.link import Link
+from container_agent.session.link import Link, standing_of
 from container_agent.session.outbox import Outbox
 from container_agent.session.waiting import WaitingSlices
 from sluicegate.rpc.tracing import Tracing
@@ -82,7 +82,7 @@ class Runner:
             await self._link.goodbye()
 
     async def _listen(self) -> None:
-        async for command in self._link.commands():
+        async for command in self._link.commands(self._standing):
             match command.WhichOneof("command"):
                 case "start":
                     self._start(command.start)
@@ -96,6 +96,9 @@ class Runner:
                     through = command.acknowledge.through_outcome_number
                     self._outbox.acknowledge(through, time.monotonic())
                     self._freed.set()
+
+    def _standing(self) -> session_service_pb2.SessionStanding:
+        return standing_of(self._begin is not None, self._outbox)
 
     def _start(self, start: session_service_pb2.SessionStart) -> None:
         if self._begin is None:

@@ -26,7 +26,13 @@ BODIES = frozenset(shape.body for shape in SHAPES.values() if shape.body)
 UNCOUNTED = frozenset((SliceKind.CRAWL, SliceKind.RESTORE_CRAWL))
 # These may pass: the slice is put back. Of the others all but CANCELLED fail the run at once.
 PASSING = frozenset(
-    (Failure.TRANSIENT, Failure.SESSION_LOST, Failure.REPOSITORY_LOCKED, Failure.INTERNAL)
+    (
+        Failure.TRANSIENT,
+        Failure.SESSION_LOST,
+        Failure.REPOSITORY_LOCKED,
+        Failure.INTERNAL,
+        Failure.OUT_OF_MEMORY,
+    )
 )
 
 OPENING_NUMBER = 0

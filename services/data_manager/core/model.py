@@ -85,6 +85,7 @@ class Failure(StrEnum):
     TARGET_UNWRITABLE = "target_unwritable"
     INTERNAL = "internal"
     STORAGE_AWAY = "storage_away"
+    OUT_OF_MEMORY = "out_of_memory"
 
 
 class Overwrite(StrEnum):

@@ -1,0 +1,37 @@
+"""A container of this host, from when it is asked for until the engine confirms that it is gone."""
+
+import asyncio
+from collections.abc import Callable
+
+
+class SessionContainer:
+    """What a session runs in, or will. `look` has the host's containers looked at soon."""
+
+    def __init__(self, name: str, look: Callable[[], None], *, made: bool) -> None:
+        self.name = name
+        self.unwanted = False
+        self.out_of_memory = False
+        # Until it is made, that the engine does not list it means nothing.
+        self.made = made
+        self._look = look
+        self._gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    @property
+    def gone(self) -> bool:
+        """Whether the engine has confirmed that nothing is left of it."""
+        return self._gone.done()
+
+    def kill(self) -> None:
+        """Ends it at once; the engine is asked until it confirms."""
+        self.unwanted = True
+        self._look()
+
+    async def wait(self) -> str:
+        """Returns when it is confirmed gone: how it ended, in one line."""
+        return await asyncio.shield(self._gone)
+
+    def bury(self, how: str, *, out_of_memory: bool = False) -> None:
+        """The engine has confirmed that it is gone."""
+        if not self._gone.done():
+            self.out_of_memory = out_of_memory
+            self._gone.set_result(how)
