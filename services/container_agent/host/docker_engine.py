@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
 
+import docker
 from container_agent.host.container_plan import LABEL_HOST
 from container_agent.host.engine import CALLS_AT_ONCE, End, EngineFailed, ImageMissing, Listed
 

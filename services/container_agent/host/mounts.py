@@ -8,20 +8,12 @@ from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
 VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
-# What a container has of its own at these places must not be covered.
-RESERVED = (
-    "/bin",
-    "/dev",
-    "/etc",
-    "/lib",
-    "/lib64",
-    "/proc",
-    "/run",
-    "/sbin",
-    "/sys",
-    "/tmp",
-    "/usr",
+# What a container has of its own: these must not be covered, and in those nothing may lie.
+OWN = frozenset(
+    f"/{name}".rstrip("/")
+    for name in ("", *["bin", "etc", "lib", "lib64", "run", "sbin", "tmp", "usr"])
 )
+NOTHING_IN = ("/dev", "/proc", "/run/sluicegate", "/sys", "/usr/local")
 
 
 class MountRefused(Exception):
@@ -53,8 +45,8 @@ class Mount:
             "ReadOnly": self.read_only,
         }
         if not self.is_volume:
-            # What is mounted beneath later shows up; what is mounted inside stays inside.
-            fields["BindOptions"] = {"Propagation": "rslave"}
+            # What is mounted later on either side stays there.
+            fields["BindOptions"] = {"Propagation": "rprivate"}
         return fields
 
 
@@ -69,8 +61,7 @@ def parse_mount(said: str, *, read_only: bool, restores: bool = False) -> Mount:
         raise MountRefused(f"{said!r} is not a mount: give /PATH, /PATH:/INSIDE or VOLUME:/INSIDE")
     if not path.startswith("/") or ":" in inside:
         raise MountRefused(f"{said!r}: the path inside must be absolute and have no colon")
-    top = "/" + path.lstrip("/").partition("/")[0]
-    if top == "/" or top in RESERVED:
+    if path.rstrip("/") in OWN or f"{path}/".startswith(tuple(f"{own}/" for own in NOTHING_IN)):
         raise MountRefused(f"{said!r}: {path} is the image's own; give another path inside")
     source = os.path.normpath(source) if source.startswith("/") else source
     return Mount(source, path, read_only, restores)
