@@ -9,10 +9,7 @@ from pathlib import Path
 MOUNTS = Path("/proc/self/mountinfo")
 VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 # What a container has of its own: these must not be covered, and in those nothing may lie.
-OWN = frozenset(
-    f"/{name}".rstrip("/")
-    for name in ("", *["bin", "etc", "lib", "lib64", "run", "sbin", "tmp", "usr"])
-)
+OWN = frozenset(("", "/bin", "/etc", "/lib", "/lib64", "/run", "/sbin", "/tmp", "/usr"))
 NOTHING_IN = ("/dev", "/proc", "/run/sluicegate", "/sys", "/usr/local")
 
 
