@@ -9,7 +9,12 @@ from sluicegate.rpc.tasks import beside
 from sluicegate.rpc.tracing import Tracing
 from sluicegate.v1 import host_service_pb2 as pb
 from sluicegate.v1 import host_service_pb2_grpc as pb_grpc
-from sluicegate.v1 import outcome_pb2, session_pb2, slice_pb2
+from sluicegate.v1 import maintenance_pb2, outcome_pb2, session_pb2, slice_pb2
+
+VERDICTS = [
+    maintenance_pb2.Verdict(snapshot_id=b"a" * 32, time_ns=2, reasons=["last snapshot"]),
+    maintenance_pb2.Verdict(snapshot_id=b"b" * 32, time_ns=1),
+]
 
 
 @dataclass
@@ -170,6 +175,11 @@ def events_of(
             made = [outcome_pb2.Cut(span=span, bytes=10, files=1) for span in spans]
             batch = outcome_pb2.CutsMade(**named, cuts=made, snapshot_id=b"p" * 32)
             yield {"cuts_made": batch}
+        if kind == "maintain":
+            batch = outcome_pb2.VerdictsMade(**named, verdicts=VERDICTS)
+            yield {"verdicts_made": batch}
         counts = outcome_pb2.Counts(files=1)
         end = outcome_pb2.SliceEnd(**named, result_id=b"r" * 32, counts=counts, took_ms=1)
+        if kind == "maintain":
+            end.message = "it came to this"
         yield {"slice_end": end}

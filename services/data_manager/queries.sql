@@ -23,6 +23,7 @@ DELETE FROM assets WHERE asset_id = :asset_id;
 INSERT INTO runs VALUES (
   :run_id, :kind, :repository, :asset_id, :source, :snapshot, :target, :include, :storage,
   :excludes, :read_policy, :overwrite, :dry_run, :drop_privileges, :verify,
+  :maintain,
   :streams, :slices_per_session, :slice_bytes, :slice_files, :range_bytes,
   :method, :slice_order, :weight, :priority, :hedge, :storage_wait_seconds,
   :start_time_ns, :end_time_ns, :traceparent, :state, :over, :stopping, :message, :failure,
@@ -70,6 +71,13 @@ SELECT * FROM storages ORDER BY storage;
 
 -- name: save_unread
 INSERT OR REPLACE INTO unread_files VALUES (:run_id, :number, :path, :reason, :detail);
+
+-- name: save_verdict
+INSERT OR REPLACE INTO verdicts VALUES (:run_id, :snapshot_id, :told);
+
+-- name: verdicts_after
+SELECT told FROM verdicts WHERE run_id = :run_id AND snapshot_id > :after
+ORDER BY snapshot_id LIMIT :most;
 
 -- name: run
 SELECT * FROM runs WHERE run_id = :run_id;

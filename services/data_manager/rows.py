@@ -7,7 +7,6 @@ from typing import Any
 from data_manager.core.model import (
     Counts,
     Failure,
-    Overwrite,
     Position,
     Request,
     Run,
@@ -18,7 +17,7 @@ from data_manager.core.model import (
     UnreadFile,
     UnreadReason,
 )
-from data_manager.core.options import Method, Options, SliceOrder
+from data_manager.core.options import Method, Options, Overwrite, SliceOrder
 
 Row = Mapping[str, Any]
 
@@ -43,6 +42,7 @@ def run_row(run: Run) -> dict[str, object]:
         "dry_run": request.dry_run,
         "drop_privileges": request.drop_privileges,
         "verify": request.verify,
+        "maintain": request.maintain,
         **_options_row(request.options),
         "start_time_ns": run.start_time_ns,
         "end_time_ns": run.end_time_ns,
@@ -150,6 +150,7 @@ def _request_of_row(row: Row) -> Request:
         dry_run=bool(row["dry_run"]),
         drop_privileges=bool(row["drop_privileges"]),
         verify=row["verify"],
+        maintain=row["maintain"],
     )
 
 

@@ -12,6 +12,7 @@ from data_manager.core.effects import (
     SaveSlice,
     SaveStorage,
     SaveUnread,
+    SaveVerdict,
 )
 from data_manager.core.model import Run, Session, Slice
 from data_manager.rows import run_row, session_row
@@ -42,11 +43,13 @@ def statements(changes: Sequence[Change]) -> Iterator[Statement]:
             case SaveUnread(run_id, number, file):
                 row = {"run_id": run_id, "number": number, **vars(file)}
                 others.setdefault("save_unread", []).append(row)
+            case SaveVerdict():
+                others.setdefault("save_verdict", []).append(vars(change))
             case SaveStorage():
                 others.setdefault("save_storage", []).append(vars(change))
     yield "save_run", [run_row(run) for run in runs.values()]
     yield "save_session", [session_row(session) for session in sessions.values()]
     yield "save_slice", [slice_row(slice_) for slice_ in slices.values()]
     # No session comes back: what is dropped stays dropped.
-    for name in ("cancel_slices", "drop_session", "save_unread", "save_storage"):
+    for name in ("cancel_slices", "drop_session", "save_unread", "save_verdict", "save_storage"):
         yield name, others.get(name, ())

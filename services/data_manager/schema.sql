@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS runs (
   dry_run INTEGER NOT NULL,
   drop_privileges INTEGER NOT NULL,
   verify BLOB NOT NULL,
+  maintain BLOB NOT NULL,
   streams INTEGER NOT NULL,
   slices_per_session INTEGER NOT NULL,
   slice_bytes INTEGER NOT NULL,
@@ -113,6 +114,14 @@ CREATE INDEX IF NOT EXISTS slices_queued ON slices (run_id, turn, number) WHERE 
 CREATE INDEX IF NOT EXISTS slices_by_session ON slices (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS slices_given_up ON slices (run_id, state)
   WHERE state IN ('failed', 'cancelled');
+
+-- What a maintenance said of each snapshot.
+CREATE TABLE IF NOT EXISTS verdicts (
+  run_id TEXT NOT NULL REFERENCES runs,
+  snapshot_id BLOB NOT NULL,
+  told BLOB NOT NULL,
+  PRIMARY KEY (run_id, snapshot_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS unread_files (
   run_id TEXT NOT NULL REFERENCES runs,

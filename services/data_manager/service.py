@@ -8,6 +8,13 @@ from data_manager.assets import Assets
 from data_manager.core.events import CancelAsked, StorageLimited
 from data_manager.core.model import RunKind, Standing
 from data_manager.driver import Driver
+from data_manager.maintenance import (
+    maintenance_answer,
+    maintenance_request,
+    maintenance_token,
+    verdict_of,
+    verdict_token,
+)
 from data_manager.store import Store
 from data_manager.translation import (
     PAGE_SIZE,
@@ -186,6 +193,47 @@ class DataManagerService(pb_grpc.DataManagerServiceServicer):
     ) -> pb.CancelVerifyResponse:
         await self._cancel(RunKind.VERIFY, request.verify_id)
         return pb.CancelVerifyResponse()
+
+    async def CreateMaintenance(
+        self, request: pb.CreateMaintenanceRequest, context: Context
+    ) -> pb.CreateMaintenanceResponse:
+        await self._driver.begin(request.maintenance_id, maintenance_request(request))
+        return pb.CreateMaintenanceResponse()
+
+    async def GetMaintenance(
+        self, request: pb.GetMaintenanceRequest, context: Context
+    ) -> pb.GetMaintenanceResponse:
+        standing = await self._standing(RunKind.MAINTENANCE, request.maintenance_id)
+        return pb.GetMaintenanceResponse(maintenance=maintenance_answer(standing))
+
+    async def ListMaintenances(
+        self, request: pb.ListMaintenancesRequest, context: Context
+    ) -> pb.ListMaintenancesResponse:
+        most = request.page_size or PAGE_SIZE
+        found = await self._listed(RunKind.MAINTENANCE, request.page_token, most)
+        taken, token = page(list(map(maintenance_answer, found)), most, maintenance_token)
+        return pb.ListMaintenancesResponse(maintenances=taken, next_page_token=token)
+
+    async def ListVerdicts(
+        self, request: pb.ListVerdictsRequest, context: Context
+    ) -> pb.ListVerdictsResponse:
+        await self._standing(RunKind.MAINTENANCE, request.maintenance_id)
+        most, after = request.page_size or PAGE_SIZE, bytes.fromhex(request.page_token)
+        found = await self._store.verdicts_after(request.maintenance_id, after, most + 1)
+        taken, token = page(list(map(verdict_of, found)), most, verdict_token)
+        return pb.ListVerdictsResponse(verdicts=taken, next_page_token=token)
+
+    async def WatchMaintenance(
+        self, request: pb.WatchMaintenanceRequest, context: Context
+    ) -> AsyncIterator[pb.WatchMaintenanceResponse]:
+        async for standing in self._watch(RunKind.MAINTENANCE, request.maintenance_id):
+            yield pb.WatchMaintenanceResponse(maintenance=maintenance_answer(standing))
+
+    async def CancelMaintenance(
+        self, request: pb.CancelMaintenanceRequest, context: Context
+    ) -> pb.CancelMaintenanceResponse:
+        await self._cancel(RunKind.MAINTENANCE, request.maintenance_id)
+        return pb.CancelMaintenanceResponse()
 
     async def _standing(self, kind: RunKind, run_id: str) -> Standing:
         standing = await self._driver.watches.standing(run_id)

@@ -23,7 +23,7 @@ from data_manager.rows import run_of_row, session_of_row, unread_of_row
 from data_manager.saving import Statement, statements
 from data_manager.slice_rows import slice_key, slice_of_row
 
-VERSION = 6
+VERSION = 7
 # Each with what it must answer. FULL: NORMAL loses commits in a power cut, also in WAL mode.
 # What a thousand backups work on at once fits into 32 MiB of cache.
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "cache_size": -32 << 10}
@@ -184,6 +184,11 @@ class Store:
         """The next slices that a run was cut into, in walk order."""
         rows = await self._read("slices_after", run_id=run_id, number=number, most=most)
         return list(map(slice_of_row, rows))
+
+    async def verdicts_after(self, run_id: str, after: bytes, most: int) -> list[bytes]:
+        """What a run said of the next snapshots, by their ids, as it was encoded."""
+        rows = await self._read("verdicts_after", run_id=run_id, after=after, most=most)
+        return [row["told"] for row in rows]
 
     async def past_ms(self, asset_id: str) -> dict[Span, int]:
         """What each span took in the asset's last backup that came to its end."""

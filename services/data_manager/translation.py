@@ -8,7 +8,6 @@ from google.protobuf.message import Message
 
 from data_manager.core.explaining import Explanation
 from data_manager.core.model import (
-    Overwrite,
     Request,
     RunKind,
     RunState,
@@ -17,7 +16,7 @@ from data_manager.core.model import (
     Standing,
     UnreadFile,
 )
-from data_manager.core.options import Method, Options, SliceOrder
+from data_manager.core.options import Method, Options, Overwrite, SliceOrder
 from data_manager.passed_over import encoded
 from data_manager.store import Asset
 from data_manager.work import excludes_message, read_policy_message, verify_message

@@ -19,7 +19,7 @@ from data_manager.core.model import (
     UnreadFile,
     UnreadReason,
 )
-from sluicegate.v1 import outcome_pb2, session_pb2, slice_pb2
+from sluicegate.v1 import maintenance_pb2, outcome_pb2, session_pb2, slice_pb2
 
 # Where a verify goes on that has made all its cuts: no id, hex, comes after this.
 AFTER_ALL_PACKS = slice_pb2.Position(path=b"~")
@@ -74,6 +74,8 @@ def slice_message(assignment: Assignment) -> slice_pb2.Slice:
             message.verify.start.CopyFrom(_start(run) if run.cut_through else AFTER_ALL_PACKS)
         case SliceKind.VERIFY_PACKS:
             message.verify_packs.CopyFrom(_verify_packs(run, slice_))
+        case SliceKind.MAINTAIN:
+            message.maintain.CopyFrom(maintain_message(run))
     return message
 
 
@@ -153,6 +155,11 @@ def verify_message(run: Run) -> slice_pb2.VerifyWork:
     return slice_pb2.VerifyWork.FromString(run.request.verify)
 
 
+def maintain_message(run: Run) -> maintenance_pb2.MaintainWork:
+    """What a maintenance does."""
+    return maintenance_pb2.MaintainWork.FromString(run.request.maintain)
+
+
 def _start(run: Run) -> slice_pb2.Position:
     return _position_message(run.cut_through or Position())
 
@@ -192,6 +199,10 @@ def outcome_event(outcome: outcome_pb2.Outcome) -> events.Outcome | None:
             )
         case "slice_end":
             return _slice_ended(session_id, outcome.slice_end)
+        case "verdicts_made":
+            judged = outcome.verdicts_made
+            verdicts = {each.snapshot_id: each.SerializeToString() for each in judged.verdicts}
+            return events.VerdictsMade(session_id, judged.slice_id, judged.attempt, verdicts)
         case "session_end":
             end = outcome.session_end
             return events.SessionEnded(session_id, _failure(end.failure), end.message)

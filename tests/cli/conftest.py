@@ -13,6 +13,7 @@ from sluicegate.rpc.server import Served, Server
 from sluicegate.rpc.tracing import Tracing
 from sluicegate.v1 import data_manager_service_pb2 as pb
 from sluicegate.v1 import data_manager_service_pb2_grpc as pb_grpc
+from sluicegate.v1 import maintenance_pb2
 
 NAME = "sluicegate.v1.DataManagerService"
 
@@ -24,6 +25,7 @@ class ScriptedRuns(pb_grpc.DataManagerServiceServicer):
     statuses: asyncio.Queue[pb.RunStatus] = field(default_factory=asyncio.Queue)
     asked: list[object] = field(default_factory=list)
     refusal: Refusal | None = None
+    verdicts: list[maintenance_pb2.Verdict] = field(default_factory=list)
 
     async def CreateAsset(self, request, context):
         self.asked.append(request)
@@ -59,6 +61,25 @@ class ScriptedRuns(pb_grpc.DataManagerServiceServicer):
     async def WatchVerify(self, request, context):
         async for status in self._shown():
             yield pb.WatchVerifyResponse(status=status)
+
+    async def CreateMaintenance(self, request, context):
+        self.asked.append(request)
+        return pb.CreateMaintenanceResponse()
+
+    async def WatchMaintenance(self, request, context):
+        async for status in self._shown():
+            yield pb.WatchMaintenanceResponse(maintenance=pb.Maintenance(status=status))
+
+    async def ListVerdicts(self, request, context):
+        """One a page."""
+        at = int.from_bytes(bytes.fromhex(request.page_token))
+        more = at + 1 < len(self.verdicts)
+        token = (at + 1).to_bytes(32).hex() if more else ""
+        return pb.ListVerdictsResponse(verdicts=self.verdicts[at : at + 1], next_page_token=token)
+
+    async def CancelMaintenance(self, request, context):
+        self.asked.append(request)
+        return pb.CancelMaintenanceResponse()
 
     async def _shown(self):
         while True:

@@ -20,7 +20,6 @@ from data_manager.core.effects import (
 from data_manager.core.model import (
     Counts,
     Failure,
-    Overwrite,
     Position,
     Request,
     Run,
@@ -35,7 +34,7 @@ from data_manager.core.model import (
     UnreadFile,
     UnreadReason,
 )
-from data_manager.core.options import Method, Options, SliceOrder
+from data_manager.core.options import Method, Options, Overwrite, SliceOrder
 from data_manager.queries import QUERIES
 from data_manager.store import Asset, Connection, DatabaseUnusable, opened
 
@@ -43,6 +42,7 @@ REQUEST = Request(
     RunKind.RESTORE, "/r", "a", b"/\xff", "latest", b"/to\xfe", b"/in", "nas",
     Options(1, 2, 3, 4, 5, Method.CONTINUOUS, SliceOrder.LONGEST_FIRST, 6, -7, True),
     b"\xff excludes", b"\xfe policy", Overwrite.IF_NEWER, True, True,
+    b"\xfd verify", b"\xfc maintain",
 )  # fmt: skip
 RUN = Run(
     "b", REQUEST, 10, "00-trace", RunState.RUNNING, RunState.FAILED, "why", Failure.NOT_FOUND,
@@ -166,7 +166,7 @@ async def test_a_database_of_another_version_is_refused(tmp_path: Path, version:
         connection.execute("DROP TABLE slices")
         connection.execute("CREATE TABLE slices (slice_id TEXT PRIMARY KEY)")
     connection.close()
-    with pytest.raises(DatabaseUnusable, match=f"of version {version}, this program knows 6"):
+    with pytest.raises(DatabaseUnusable, match=f"of version {version}, this program knows 7"):
         async with opened(tmp_path / "db"):
             raise AssertionError("never reached")
 

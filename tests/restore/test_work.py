@@ -17,8 +17,8 @@ from container_agent.session.failures import failure_of
 from container_agent.session.tally import Stopped, Tally
 from container_agent.session.walking import SourceLost
 from container_agent.session.work import (
-    CUTS_AT_ONCE,
     PART_BYTES,
+    PART_COUNT,
     Reporting,
     Work,
     batches_of,
@@ -86,7 +86,7 @@ def test_cuts_are_told_in_batches_that_fit_and_are_numbered():
     reporting(cuts[:1], b"i" * 32)
     assert [made.batch_number for made in told] == list(range(len(told)))
     assert {(m.slice_id, m.attempt, m.snapshot_id) for m in told} == {("r:0", 3, b"i" * 32)}
-    assert all(len(m.cuts) <= CUTS_AT_ONCE and m.ByteSize() < PART_BYTES + 9000 for m in told)
+    assert all(len(m.cuts) <= PART_COUNT and m.ByteSize() < PART_BYTES + 9000 for m in told)
 
 
 @pytest.fixture

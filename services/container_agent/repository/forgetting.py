@@ -70,7 +70,7 @@ def refuse_nothing_kept(groups: Sequence[Sequence[Verdict]]) -> None:
         if not any(verdict.kept for verdict in verdicts):
             newest = verdicts[0].snapshot
             raise KeepsNothing(
-                f"The policy keeps none of the {len(verdicts)} snapshots of {newest.hostname}:"
-                f"{', '.join(newest.paths)}, so nothing was removed; keep more, or say outright"
+                f"The policy keeps no snapshot of {newest.hostname}:{', '.join(newest.paths)}, of"
+                f" which there are {len(verdicts)}; nothing was removed. Keep more, or say outright"
                 " that all may go (--unsafe-allow-remove-all)."
             )

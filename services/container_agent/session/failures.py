@@ -1,6 +1,7 @@
 """What a fault means for its slice, and how it is told to a person."""
 
 from container_agent.repository import errors
+from container_agent.repository.forgetting import KeepsNothing
 from container_agent.repository.object_failures import AccessDenied
 from container_agent.repository.stores import FULL
 from container_agent.session.tally import Stopped
@@ -21,6 +22,7 @@ REASONS: tuple[tuple[type[Exception], outcome_pb2.FailureReason.ValueType], ...]
     (errors.WrongPassword, outcome_pb2.FAILURE_REASON_WRONG_PASSWORD),
     (errors.RepositoryLocked, outcome_pb2.FAILURE_REASON_REPOSITORY_LOCKED),
     (errors.StorageFull, outcome_pb2.FAILURE_REASON_STORAGE_FULL),
+    (KeepsNothing, outcome_pb2.FAILURE_REASON_REFUSED),
     (errors.SnapshotUnknown, outcome_pb2.FAILURE_REASON_NOT_FOUND),
     (errors.SnapshotAmbiguous, outcome_pb2.FAILURE_REASON_NOT_FOUND),
     (errors.BlobMissing, outcome_pb2.FAILURE_REASON_REPOSITORY_DAMAGED),

@@ -9,6 +9,8 @@ BATCH_OUTCOMES = 256
 # A message may have 1 MiB; one outcome is kept below half of that.
 BATCH_BYTES = 512 << 10
 AGAIN_SECONDS = 5.0
+# What becomes an outcome.
+Said = outcome_pb2.CutsMade | outcome_pb2.VerdictsMade | outcome_pb2.SliceEnd
 
 
 class Outbox:
@@ -33,14 +35,17 @@ class Outbox:
         """Everything up to this number is committed."""
         return self.last_number - len(self._kept)
 
-    def add(self, event: outcome_pb2.CutsMade | outcome_pb2.SliceEnd) -> None:
+    def add(self, event: Said) -> None:
         """Something happened."""
         self.last_number += 1
         outcome = outcome_pb2.Outcome(session_id=self._session_id, outcome_number=self.last_number)
-        if isinstance(event, outcome_pb2.CutsMade):
-            outcome.cuts_made.CopyFrom(event)
-        else:
-            outcome.slice_end.CopyFrom(event)
+        match event:
+            case outcome_pb2.CutsMade():
+                outcome.cuts_made.CopyFrom(event)
+            case outcome_pb2.VerdictsMade():
+                outcome.verdicts_made.CopyFrom(event)
+            case _:
+                outcome.slice_end.CopyFrom(event)
         self._kept.append(outcome)
 
     def acknowledge(self, through_number: int, now: float) -> None:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from container_agent.session.link import Link, standing_of
-from container_agent.session.outbox import Outbox
+from container_agent.session.outbox import Outbox, Said
 from container_agent.session.waiting import WaitingSlices
 from sluicegate.rpc.tracing import Tracing
 from sluicegate.v1 import outcome_pb2, session_service_pb2, slice_pb2
@@ -146,13 +146,13 @@ class Runner:
             self._work = Work(location, password, key, self._tracing, self._stopping, self._report)
         return self._work.perform(slice_)
 
-    def _report(self, cuts: outcome_pb2.CutsMade) -> None:
-        """Says cuts, from the working thread, which waits while too much is not committed."""
-        asyncio.run_coroutine_threadsafe(self._say_in_turn(cuts), self._loop).result()
+    def _report(self, reported: Said) -> None:
+        """Says it from the working thread, which waits while too much is not committed."""
+        asyncio.run_coroutine_threadsafe(self._say_in_turn(reported), self._loop).result()
 
-    async def _say_in_turn(self, cuts: outcome_pb2.CutsMade) -> None:
+    async def _say_in_turn(self, reported: Said) -> None:
         await self._until(lambda: len(self._outbox) < OUTCOMES_MAX or self._stopping.is_set())
-        self._say(cuts)
+        self._say(reported)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         """Waits for acknowledgements; not for ever."""
@@ -164,7 +164,7 @@ class Runner:
         except TimeoutError as error:
             raise NotCommitted("nobody has committed the outcomes of this session") from error
 
-    def _say(self, event: outcome_pb2.CutsMade | outcome_pb2.SliceEnd) -> None:
+    def _say(self, event: Said) -> None:
         self._outbox.add(event)
         self._to_say.set()
 

@@ -4,8 +4,11 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from typing import TypeVar
+
+from google.protobuf.message import Message
 
 from container_agent.repository.errors import RepositoryLocked, StorageFull
 from container_agent.repository.locations import store_at
@@ -14,6 +17,7 @@ from container_agent.session.copy import copy
 from container_agent.session.crawl import crawl
 from container_agent.session.drill import drill
 from container_agent.session.failures import failure_of
+from container_agent.session.maintain import maintain
 from container_agent.session.restore import restore
 from container_agent.session.restore_crawl import restore_crawl
 from container_agent.session.restore_finish import restore_finish
@@ -23,19 +27,24 @@ from container_agent.session.verify import verify
 from container_agent.session.verify_packs import PacksToVerify, verify_packs
 from sluicegate.rpc.text import one_line
 from sluicegate.rpc.tracing import Tracing
-from sluicegate.v1 import outcome_pb2, slice_pb2
+from sluicegate.v1 import maintenance_pb2, outcome_pb2, slice_pb2
 
 # Half a message: the other half is for what may come along.
 PART_BYTES = 400 << 10
-CUTS_AT_ONCE = 256
+PART_COUNT = 256
 # Kinds that read what others have stored after this session opened the repository.
 LOOKING_AGAIN = frozenset(("seal", "restore_crawl", "verify"))
+
+# What a slice says before its end.
+Reported = outcome_pb2.CutsMade | outcome_pb2.VerdictsMade
+T = TypeVar("T", bound=Message)
 
 log = logging.getLogger(__name__)
 
 
 class OpenedOnce:
-    """The repository of a session: opened for its first slice, held by a shared lock to its end."""
+    """The repository of a session: opened for its first slice, held by a shared lock to its end, or
+    until a slice comes that takes a lock of its own."""
 
     def __init__(self, location: str, password: bytes, master_key: bytes) -> None:
         self._location = location
@@ -44,32 +53,40 @@ class OpenedOnce:
         self._repository: Repository | None = None
         self._failure: Exception | None = None
         self._held = ExitStack()
+        self._is_held = False
 
-    def get(self) -> Repository:
+    def get(self, *, held: bool = True) -> Repository:
         """The open repository. What cannot be opened is not tried again, unless it was locked, or
         storage may be at fault."""
         if self._failure is not None:
             raise self._failure
-        if self._repository is None:
-            try:
-                self._repository = self._open()
-            except (RepositoryLocked, StorageFull, OSError):
-                raise
-            except Exception as failure:
-                self._failure = failure
-                raise
-        return self._repository
+        try:
+            repository = self._repository or self._open()
+            if not held:
+                self.close()
+            elif not self._is_held:
+                self._hold(repository)
+        except (RepositoryLocked, StorageFull, OSError):
+            raise
+        except Exception as failure:
+            self._failure = failure
+            raise
+        self._repository = repository
+        return repository
 
     def _open(self) -> Repository:
-        repository = Repository.open(store_at(self._location), self._password, self._master_key)
+        return Repository.open(store_at(self._location), self._password, self._master_key)
+
+    def _hold(self, repository: Repository) -> None:
         with ExitStack() as held:
             held.enter_context(repository.shared_lock())
             repository.load_index()
             self._held = held.pop_all()
-        return repository
+            self._is_held = True
 
     def close(self) -> None:
         """Gives the lock back."""
+        self._is_held = False
         self._held.close()
 
 
@@ -83,7 +100,7 @@ class Work:
         master_key: bytes,
         tracing: Tracing,
         stopping: threading.Event,
-        report: Callable[[outcome_pb2.CutsMade], None],
+        report: Callable[[Reported], None],
     ) -> None:
         self._opened = OpenedOnce(location, password, master_key)
         self._tracing = tracing
@@ -120,7 +137,7 @@ class Work:
         return end
 
     def _dispatch(self, slice_: slice_pb2.Slice, kind: str, tally: Tally) -> bytes:
-        repository = self._opened.get()
+        repository = self._opened.get(held=kind != "maintain")
         if self._slices_done and kind in LOOKING_AGAIN:
             repository.load_index()
         self._slices_done += 1
@@ -146,6 +163,9 @@ class Work:
             case "verify_packs":
                 self._packs = self._packs or PacksToVerify(repository)
                 return verify_packs(slice_.verify_packs, repository, self._packs, tally)
+            case "maintain":
+                judged = Judged(slice_, self._report)
+                return maintain(slice_.maintain, repository, judged, tally)
             case _:
                 raise ValueError(f"work of a kind that this version does not know: {slice_}")
 
@@ -166,9 +186,7 @@ class Work:
 class Reporting:
     """Numbers the batches of one attempt and keeps each below a message's size."""
 
-    def __init__(
-        self, slice_: slice_pb2.Slice, report: Callable[[outcome_pb2.CutsMade], None]
-    ) -> None:
+    def __init__(self, slice_: slice_pb2.Slice, report: Callable[[Reported], None]) -> None:
         self._slice = slice_
         self._report = report
         self._batches = 0
@@ -186,16 +204,30 @@ class Reporting:
             self._report(made)
 
 
-def batches_of(cuts: Sequence[outcome_pb2.Cut]) -> Iterator[list[outcome_pb2.Cut]]:
-    """The same cuts in the same order, no more at once than a message may hold."""
-    batch: list[outcome_pb2.Cut] = []
+class Judged:
+    """Says verdicts of one attempt, no more at once than a message may hold."""
+
+    def __init__(self, slice_: slice_pb2.Slice, report: Callable[[Reported], None]) -> None:
+        self._slice = slice_
+        self._report = report
+
+    def __call__(self, verdicts: Iterable[maintenance_pb2.Verdict]) -> None:
+        slice_id, attempt = self._slice.slice_id, self._slice.attempt
+        for batch in batches_of(verdicts):
+            made = outcome_pb2.VerdictsMade(slice_id=slice_id, attempt=attempt, verdicts=batch)
+            self._report(made)
+
+
+def batches_of(messages: Iterable[T]) -> Iterator[list[T]]:
+    """The same in the same order, no more at once than a message may hold."""
+    batch: list[T] = []
     size = 0
-    for cut in cuts:
-        if batch and (len(batch) == CUTS_AT_ONCE or size + cut.ByteSize() > PART_BYTES):
+    for message in messages:
+        if batch and (len(batch) == PART_COUNT or size + message.ByteSize() > PART_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append(cut)
-        size += cut.ByteSize()
+        batch.append(message)
+        size += message.ByteSize()
     if batch:
         yield batch
 

@@ -13,6 +13,7 @@ from data_manager.core.effects import (
     SaveSlice,
     SaveStorage,
     SaveUnread,
+    SaveVerdict,
     TellWatchers,
 )
 from data_manager.core.model import Run, Session, Slice
@@ -28,6 +29,7 @@ class Changes:
     cancelled: list[CancelSlices] = field(default_factory=list)
     dropped: dict[str, str] = field(default_factory=dict)
     unread: list[SaveUnread] = field(default_factory=list)
+    verdicts: list[SaveVerdict] = field(default_factory=list)
     storages: list[SaveStorage] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
     actions: list[Action] = field(default_factory=list)
@@ -67,6 +69,7 @@ class Changes:
         yield from self.cancelled
         yield from (DropSession(*item) for item in self.dropped.items())
         yield from self.unread
+        yield from self.verdicts
         yield from self.storages
         yield from self.actions
         yield from map(TellWatchers, sorted(self.told))

@@ -49,6 +49,15 @@ class SaveUnread:
 
 
 @dataclass(frozen=True)
+class SaveVerdict:
+    """What becomes of a snapshot by a run; takes the place of what was said of it before."""
+
+    run_id: str
+    snapshot_id: bytes
+    told: bytes
+
+
+@dataclass(frozen=True)
 class CancelSlices:
     """All slices of a run that are not terminal are cancelled."""
 
@@ -132,6 +141,15 @@ class TellWatchers:
     run_id: str
 
 
-Change = SaveRun | SaveSlice | SaveSession | DropSession | SaveUnread | CancelSlices | SaveStorage
+Change = (
+    SaveRun
+    | SaveSlice
+    | SaveSession
+    | DropSession
+    | SaveUnread
+    | SaveVerdict
+    | CancelSlices
+    | SaveStorage
+)
 Action = AskCapacity | Reserve | Release | Initiate | Feed | Drain | CancelSession | LoadSlices
 Effect = Change | Action | TellWatchers

@@ -159,6 +159,17 @@ class CutsMade:
 
 
 @dataclass(frozen=True)
+class VerdictsMade:
+    """A maintenance judged snapshots, before it removes any: what is told of each, by its id, is a
+    message, encoded, for those who ask."""
+
+    session_id: str
+    slice_id: str
+    attempt: int
+    verdicts: Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True)
 class SliceEnded:
     """A slice ended with a result, or with a failure."""
 
@@ -198,7 +209,7 @@ class TimePassed:
     """A time came for which somebody waits."""
 
 
-Outcome = CutsMade | SliceEnded | SessionEnded | Progressed
+Outcome = CutsMade | VerdictsMade | SliceEnded | SessionEnded | Progressed
 Answer = (
     CapacityReported
     | CapacityUnanswered

@@ -20,6 +20,7 @@ SHAPES = {
     RunKind.BACKUP: Shape(SliceKind.CRAWL, SliceKind.COPY, SliceKind.SEAL, bodies_max=10_000),
     RunKind.RESTORE: Shape(SliceKind.RESTORE_CRAWL, SliceKind.RESTORE, SliceKind.RESTORE_FINISH),
     RunKind.VERIFY: Shape(SliceKind.VERIFY, SliceKind.VERIFY_PACKS),
+    RunKind.MAINTENANCE: Shape(SliceKind.MAINTAIN),
 }
 BODIES = frozenset(shape.body for shape in SHAPES.values() if shape.body)
 # What a crawl sees is seen again by the slices that it cuts, and counted there.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from data_manager.core.options import Method, Options
+from data_manager.core.options import Method, Options, Overwrite
 
 
 class RunKind(StrEnum):
@@ -12,6 +12,7 @@ class RunKind(StrEnum):
     BACKUP = "backup"
     RESTORE = "restore"
     VERIFY = "verify"
+    MAINTENANCE = "maintenance"
 
 
 class SliceKind(StrEnum):
@@ -25,6 +26,7 @@ class SliceKind(StrEnum):
     RESTORE_FINISH = "restore_finish"
     VERIFY = "verify"
     VERIFY_PACKS = "verify_packs"
+    MAINTAIN = "maintain"
 
 
 class RunState(StrEnum):
@@ -86,15 +88,7 @@ class Failure(StrEnum):
     INTERNAL = "internal"
     STORAGE_AWAY = "storage_away"
     OUT_OF_MEMORY = "out_of_memory"
-
-
-class Overwrite(StrEnum):
-    """What of a restore's target gives way to what is restored."""
-
-    ALWAYS = "always"
-    IF_CHANGED = "if_changed"
-    IF_NEWER = "if_newer"
-    NEVER = "never"
+    REFUSED = "refused"
 
 
 class UnreadReason(StrEnum):
@@ -177,7 +171,7 @@ class Request:
     `source` is the asset of a backup and `storage` the primary storage that it lies on, `snapshot`
     what a restore names, `target` and `include` where it goes and what of it.
     `excludes` and `read_policy` of a backup are for its sessions alone: messages, encoded.
-    So is `verify`: what and how much. A restore with `dry_run` writes nothing,
+    So are `verify` and `maintain`: what and how much. A restore with `dry_run` writes nothing,
     one with `drop_privileges` nothing that gives rights.
     """
 
@@ -196,11 +190,12 @@ class Request:
     dry_run: bool = False
     drop_privileges: bool = False
     verify: bytes = b""
+    maintain: bytes = b""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One backup, restore or verify.
+    """One backup, restore, verify or maintenance.
 
     `stopping` is the terminal state that it will have as soon as its sessions are over. Cuts lie
     end to end up to `cut_through`; `batches` of the opening's present attempt are taken in.

@@ -31,6 +31,15 @@ class SliceOrder(StrEnum):
     LONGEST_FIRST = "longest_first"
 
 
+class Overwrite(StrEnum):
+    """What of a restore's target gives way to what is restored."""
+
+    ALWAYS = "always"
+    IF_CHANGED = "if_changed"
+    IF_NEWER = "if_newer"
+    NEVER = "never"
+
+
 @dataclass(frozen=True)
 class Options:
     """How a run is to be done, with the defaults filled in.

@@ -126,6 +126,8 @@ class Orchestrator:
                 outcomes.slice_ended(state, event)
             case events.CutsMade():
                 outcomes.cuts_made(state, event)
+            case events.VerdictsMade():
+                outcomes.verdicts_made(state, event)
             case events.SessionEnded():
                 outcomes.session_ended(state, event)
             case events.Progressed():

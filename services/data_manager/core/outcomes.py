@@ -4,8 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from data_manager.core import hedging
-from data_manager.core.effects import CancelSession
-from data_manager.core.events import CutsMade, Progressed, SessionEnded, SliceEnded
+from data_manager.core.effects import CancelSession, SaveVerdict
+from data_manager.core.events import (
+    CutsMade,
+    Progressed,
+    SessionEnded,
+    SliceEnded,
+    VerdictsMade,
+)
 from data_manager.core.evolving import evolve
 from data_manager.core.kinds import BODIES, OPENING_NUMBER, SHAPES, UNCOUNTED, run_of, slice_id
 from data_manager.core.live import Live
@@ -31,6 +37,7 @@ TOO_MANY_SLICES = (
     "the asset is cut into more than {most:,} slices, which is more than one backup may have;"
     " choose larger slices (slice_bytes, slice_files)"
 )
+FAILED_BY_DAMAGE = (RunKind.VERIFY, RunKind.MAINTENANCE)
 GAP = "its cuts do not lie end to end: please report this fault of Sluicegate"
 
 
@@ -74,6 +81,16 @@ def cuts_made(state: State, event: CutsMade) -> None:
     )
 
 
+def verdicts_made(state: State, event: VerdictsMade) -> None:
+    """Keeps what becomes of snapshots; what is said again says the same, or better."""
+    found = _current(state, event)
+    if found is None:
+        stop_unknown(state, event.session_id)
+        return
+    run_id = found[0].run.run_id
+    state.changes.verdicts += [SaveVerdict(run_id, *verdict) for verdict in event.verdicts.items()]
+
+
 def slice_ended(state: State, event: SliceEnded) -> None:
     """Takes in a result once, and only that of the current attempt."""
     found = _current(state, event) or _hedge(state, event)
@@ -109,7 +126,9 @@ def progressed(state: State, event: Progressed) -> None:
         state.changes.told.add(live.run.run_id)
 
 
-def _current(state: State, event: CutsMade | SliceEnded | Progressed) -> tuple[Live, Slice] | None:
+def _current(
+    state: State, event: CutsMade | VerdictsMade | SliceEnded | Progressed
+) -> tuple[Live, Slice] | None:
     """The fence: the slice that is meant, if it runs and this is its current attempt."""
     live = state.lives.get(run_of(event.slice_id))
     slice_ = live.slices.get(event.slice_id) if live else None
@@ -162,6 +181,8 @@ def _slice_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> N
         end_crawl(state, live, slice_)
         if live.run.snapshot_id is None:
             state.save_run(live, replace(live.run, snapshot_id=event.result_id))
+        if slice_.kind is SliceKind.MAINTAIN:
+            state.save_run(live, replace(live.run, message=event.message))
     else:
         _body_done(state, live, slice_, event)
     counts = live.run.counts
@@ -191,8 +212,8 @@ def _body_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> No
 
 
 def _list_unread(state: State, live: Live, slice_: Slice, event: SliceEnded) -> int:
-    """Lists the files that a slice could not read; how many there are. Damage fails a verify, but
-    at its end: so it tells all that there is.
+    """Lists the files that a slice could not read; how many there are. Damage fails a verify or a
+    check, but at its end: so it tells all that there is.
 
     A seal names the slices that failed for good, which are listed since they were given up.
     """
@@ -200,7 +221,7 @@ def _list_unread(state: State, live: Live, slice_: Slice, event: SliceEnded) -> 
     for file in event.unread_files:
         if not known or file.reason is not UnreadReason.SLICE_FAILED:
             state.list_unread(live, file)
-        if file.reason is UnreadReason.DAMAGED and live.run.request.kind is RunKind.VERIFY:
+        if file.reason is UnreadReason.DAMAGED and live.run.request.kind in FAILED_BY_DAMAGE:
             _note_damage(state, live, file)
     return max(0, event.unread_count - known)
 

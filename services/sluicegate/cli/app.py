@@ -5,6 +5,7 @@ from typing import NoReturn
 import click
 
 from sluicegate.cli.failures import ExitCode, say, told
+from sluicegate.cli.words_of_maintenance import forget
 from sluicegate.cli.words_of_plans import simulate
 from sluicegate.cli.words_of_runs import backup, restore
 from sluicegate.cli.words_of_services import init, snapshots, up
@@ -25,7 +26,7 @@ def app(verbose: bool) -> None:
         logging.getLogger().addHandler(logging.NullHandler())
 
 
-for _command in (backup, restore, verify, drill, snapshots, init, up, simulate):
+for _command in (backup, restore, verify, drill, forget, snapshots, init, up, simulate):
     app.add_command(_command)
 
 

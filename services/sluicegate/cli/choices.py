@@ -28,3 +28,36 @@ class Excluding(NamedTuple):
     caches: bool = False
     one_file_system: bool = False
     larger_than_bytes: int = 0
+
+
+class Calendar(NamedTuple):
+    """A time by the calendar."""
+
+    years: int = 0
+    months: int = 0
+    days: int = 0
+    hours: int = 0
+
+
+class Retention(NamedTuple):
+    """Which snapshots a forget is about, what of each group it keeps, and whether in earnest."""
+
+    last: int = 0
+    hourly: int = 0
+    daily: int = 0
+    weekly: int = 0
+    monthly: int = 0
+    yearly: int = 0
+    within: Calendar = Calendar()
+    keep_tags: tuple[tuple[str, ...], ...] = ()
+    hosts: tuple[str, ...] = ()
+    tags: tuple[tuple[str, ...], ...] = ()
+    paths: tuple[str, ...] = ()
+    group_by: frozenset[str] = frozenset(("host", "paths"))
+    dry_run: bool = False
+    allow_none: bool = False
+
+    @property
+    def keeps_some(self) -> bool:
+        """Whether there is a policy."""
+        return any(self[:6]) or any(self.within) or bool(self.keep_tags)

@@ -5,26 +5,30 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sluicegate.v1 import data_manager_service_pb2 as pb
-from sluicegate.v1 import slice_pb2
+from sluicegate.v1 import maintenance_pb2, slice_pb2
 
 if TYPE_CHECKING:
     from sluicegate.v1.data_manager_service_pb2_grpc import DataManagerServiceAsyncStub as Stub
 
 CALL_SECONDS = 30.0
+PAGE_VERDICTS = 1000
 TERMINAL = frozenset(
     {pb.RUN_STATE_SUCCEEDED, pb.RUN_STATE_PARTIAL, pb.RUN_STATE_FAILED, pb.RUN_STATE_CANCELLED}
 )
 
 
 class Standing(Struct, frozen=True):
-    """How a run stands. One with `dry_run` has written nothing, and counts what it would write."""
+    """How a run stands. One with `dry_run` has written nothing, and counts what it would write.
+    `verdicts` are those of a forget that is over."""
 
     status: pb.RunStatus
     snapshot_id: str = ""
     parent_snapshot_id: str = ""
     dry_run: bool = False
+    verdicts: tuple[maintenance_pb2.Verdict, ...] = ()
 
     @property
     def terminal(self) -> bool:
@@ -33,7 +37,7 @@ class Standing(Struct, frozen=True):
 
 
 class Run(Protocol):
-    """A backup, a restore or a verify."""
+    """A backup, a restore, a verify or a maintenance."""
 
     @property
     def run_id(self) -> str:
@@ -132,6 +136,44 @@ class VerifyRun(Struct, frozen=True):
     async def cancel(self, stub: "Stub") -> None:
         request = pb.CancelVerifyRequest(verify_id=self.run_id)
         await stub.CancelVerify(request, timeout=CALL_SECONDS)
+
+
+class MaintenanceRun(Struct, frozen=True):
+    """A maintenance of a repository. At its end it tells what a forget judged."""
+
+    run_id: str
+    repository: str
+    work: maintenance_pb2.MaintainWork
+
+    async def create(self, stub: "Stub") -> None:
+        request = pb.CreateMaintenanceRequest(
+            maintenance_id=self.run_id,
+            repository=slice_pb2.Repository(location=self.repository),
+            work=self.work,
+        )
+        await stub.CreateMaintenance(request, timeout=CALL_SECONDS)
+
+    async def watch(self, stub: "Stub") -> AsyncIterator[Standing]:
+        request = pb.WatchMaintenanceRequest(maintenance_id=self.run_id)
+        async for seen in stub.WatchMaintenance(request):
+            standing = Standing(seen.maintenance.status, dry_run=self.work.forget.dry_run)
+            if standing.terminal and self.work.HasField("forget"):
+                standing = replace(standing, verdicts=await self._verdicts(stub))
+            yield standing
+
+    async def _verdicts(self, stub: "Stub") -> tuple[maintenance_pb2.Verdict, ...]:
+        found: list[maintenance_pb2.Verdict] = []
+        request = pb.ListVerdictsRequest(maintenance_id=self.run_id, page_size=PAGE_VERDICTS)
+        while True:
+            page = await stub.ListVerdicts(request, timeout=CALL_SECONDS)
+            found += page.verdicts
+            request.page_token = page.next_page_token
+            if not page.next_page_token:
+                return tuple(found)
+
+    async def cancel(self, stub: "Stub") -> None:
+        request = pb.CancelMaintenanceRequest(maintenance_id=self.run_id)
+        await stub.CancelMaintenance(request, timeout=CALL_SECONDS)
 
 
 def asset_id(path: bytes) -> str:

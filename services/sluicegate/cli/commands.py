@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from sluicegate.cli.choices import Choices, Excluding
+from sluicegate.cli.choices import Choices, Excluding, Retention
 from sluicegate.cli.excludes import gathered
 from sluicegate.cli.failures import UsageError
 from sluicegate.cli.places import absolute, asset_path, repository_location, where
@@ -100,6 +100,28 @@ def drill(
     from sluicegate.cli import runs
 
     runs.drill(place, location, wanted, files, as_json=as_json)
+
+
+def forget(
+    snapshots: tuple[str, ...],
+    repo: str,
+    retention: Retention,
+    *,
+    server: str | None,
+    password_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Removes snapshots by name, or those that a policy does not keep."""
+    location = repository_location(repo, server)
+    wanted = tuple(map(_snapshot, snapshots))
+    if not wanted and not retention.keeps_some:
+        raise UsageError("say what is kept, such as --keep-daily 7, or which snapshots are removed")
+    paths = tuple(os.fsdecode(absolute(path, server)) for path in retention.paths)
+    place = where(server, 1, location, password_file)
+    from sluicegate.cli import maintenance
+
+    retention = retention._replace(paths=paths)
+    maintenance.forget(place, location, wanted, retention, as_json=as_json)
 
 
 def _snapshot(given: str) -> str:

@@ -6,6 +6,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from sluicegate.cli.choices import Choices, Excluding
 from sluicegate.cli.client import BackupRun, RestoreRun, Run, Standing, VerifyRun
@@ -18,7 +19,7 @@ from sluicegate.cli.summary import (
     drill_lines,
     exit_code,
     restore_lines,
-    summary_object,
+    summary_objects,
     verify_lines,
 )
 from sluicegate.v1 import data_manager_service_pb2 as pb
@@ -47,7 +48,7 @@ def backup(
     place: Place, location: str, asset: bytes, options: pb.BackupOptions, *, as_json: bool
 ) -> None:
     """Backs up one path."""
-    _conduct(BackupRun(_new_id(), asset, location, options), place, backup_lines, as_json=as_json)
+    conduct(BackupRun(new_id(), asset, location, options), place, backup_lines, as_json=as_json)
 
 
 def plan(
@@ -74,7 +75,7 @@ def restore(
     place: Place, location: str, plan: slice_pb2.RestorePlan, streams: int, *, as_json: bool
 ) -> None:
     """Restores a repository snapshot, or one path of it."""
-    _conduct(RestoreRun(_new_id(), location, plan, streams), place, restore_lines, as_json=as_json)
+    conduct(RestoreRun(new_id(), location, plan, streams), place, restore_lines, as_json=as_json)
 
 
 def verify(
@@ -89,13 +90,13 @@ def verify(
     """Reads a repository back; with a snapshot, only what that refers to."""
     chosen = slice_pb2.Part(number=part[0], parts=part[1]) if part else None
     work = slice_pb2.VerifyWork(snapshot=snapshot, part=chosen)
-    _conduct(VerifyRun(_new_id(), location, work, streams), place, verify_lines, as_json=as_json)
+    conduct(VerifyRun(new_id(), location, work, streams), place, verify_lines, as_json=as_json)
 
 
 def drill(place: Place, location: str, snapshot: str, files: int, *, as_json: bool) -> None:
     """Restores some files of a snapshot aside and compares them."""
     work = slice_pb2.VerifyWork(snapshot=snapshot, restore_files=files)
-    _conduct(VerifyRun(_new_id(), location, work, 1), place, drill_lines, as_json=as_json)
+    conduct(VerifyRun(new_id(), location, work, 1), place, drill_lines, as_json=as_json)
 
 
 def _excludes(excluding: Excluding) -> slice_pb2.Excludes:
@@ -114,8 +115,13 @@ def _name(prefix: str, word: str) -> str:
     return f"{prefix}_{word.upper().replace('-', '_') or 'UNSPECIFIED'}"
 
 
-def _conduct(
-    run: Run, place: Place, lines: Callable[[Standing], list[str]], *, as_json: bool
+def conduct(
+    run: Run,
+    place: Place,
+    lines: Callable[[Standing], list[str]],
+    objects: Callable[[Standing], list[dict[str, Any]]] = summary_objects,
+    *,
+    as_json: bool,
 ) -> None:
     """Sees a run through, says how it ended, and ends the program."""
     if as_json:
@@ -125,7 +131,8 @@ def _conduct(
         standing = asyncio.run(conductor.result())
     code = exit_code(standing, conductor.interrupted)
     if as_json:
-        print_json(summary_object(standing))
+        for made in objects(standing):
+            print_json(made)
     elif code in (ExitCode.ALL, ExitCode.SOME_UNREAD):
         print("\n".join(lines(standing)))
     elif damaged := damage_lines(standing):
@@ -138,5 +145,5 @@ def _conduct(
     sys.exit(code)
 
 
-def _new_id() -> str:
+def new_id() -> str:
     return uuid.uuid4().hex

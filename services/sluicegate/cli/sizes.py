@@ -29,6 +29,18 @@ def parse_seconds(text: str) -> int:
     return int(match[1]) * SECONDS[match[2] or "s"]
 
 
+def parse_calendar(text: str) -> tuple[int, int, int, int]:
+    """The years, months, days and hours of a text such as `1y6m`, `7d` or `36h`; ValueError when
+    it is none."""
+    parts = re.findall(r"(\d{1,7})([ymdh])", text, re.ASCII)
+    found = {unit: int(number) for number, unit in parts}
+    written = "".join(f"{number}{unit}" for number, unit in parts)
+    if not any(found.values()) or written != text or len(found) < len(parts):
+        raise ValueError(f"{text!r} is no time by the calendar; write it as 1y6m, 7d or 36h")
+    years, months, days, hours = (found.get(unit, 0) for unit in "ymdh")
+    return years, months, days, hours
+
+
 def show_size(size: float) -> str:
     """Three digits or so, and the unit."""
     for unit in UNITS:

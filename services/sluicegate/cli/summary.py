@@ -64,16 +64,21 @@ def summary_object(standing: Standing) -> dict[str, Any]:
     }
 
 
+def summary_objects(standing: Standing) -> list[dict[str, Any]]:
+    """The same, where there is nothing else to tell."""
+    return [summary_object(standing)]
+
+
 def backup_lines(standing: Standing) -> list[str]:
     """What a person wants to know about a backup."""
     counts = standing.status.counts
     parent = standing.parent_snapshot_id
     unchanged = _unchanged(counts) if parent else ""
     return [
-        _row("snapshot", standing.snapshot_id[:8] + (f", after {parent[:8]}" if parent else "")),
-        _row("files", _entries(counts) + unchanged),
-        _row("read", _read(standing.status)),
-        _row("added", f"{show_size(counts.added_bytes)} in {counts.blobs:,} blobs"),
+        row("snapshot", standing.snapshot_id[:8] + (f", after {parent[:8]}" if parent else "")),
+        row("files", _entries(counts) + unchanged),
+        row("read", _read(standing.status)),
+        row("added", f"{show_size(counts.added_bytes)} in {counts.blobs:,} blobs"),
         *_run_rows(standing.status),
         *_unread_lines(standing.status, "not read"),
     ]
@@ -86,9 +91,9 @@ def restore_lines(standing: Standing) -> list[str]:
     counts = standing.status.counts
     unchanged = _unchanged(counts) if counts.unchanged_files else ""
     return [
-        _row("snapshot", standing.snapshot_id[:8]),
-        _row("files", _entries(counts) + unchanged),
-        _row("read", _read(standing.status)),
+        row("snapshot", standing.snapshot_id[:8]),
+        row("files", _entries(counts) + unchanged),
+        row("read", _read(standing.status)),
         *_run_rows(standing.status),
         *_unread_lines(standing.status, "not restored"),
     ]
@@ -98,10 +103,10 @@ def _dry_lines(standing: Standing) -> list[str]:
     """What a restore would write; it has written nothing."""
     counts = standing.status.counts
     return [
-        _row("snapshot", standing.snapshot_id[:8]),
-        _row("dry run", "nothing was written"),
-        _row("would write", f"{_entries(counts)}, {show_size(counts.seen_bytes)}"),
-        _row("would keep", f"{counts.unchanged_files:,} files"),
+        row("snapshot", standing.snapshot_id[:8]),
+        row("dry run", "nothing was written"),
+        row("would write", f"{_entries(counts)}, {show_size(counts.seen_bytes)}"),
+        row("would keep", f"{counts.unchanged_files:,} files"),
         *_run_rows(standing.status),
         *_unread_lines(standing.status, "not restored"),
     ]
@@ -110,9 +115,9 @@ def _dry_lines(standing: Standing) -> list[str]:
 def verify_lines(standing: Standing) -> list[str]:
     """What a person wants to know about a verify."""
     return [
-        _row("verified", f"{standing.status.counts.blobs:,} blobs, each as it was written"),
-        _row("read", _read(standing.status)),
-        _row("time", show_seconds(_seconds(standing.status))),
+        row("verified", f"{standing.status.counts.blobs:,} blobs, each as it was written"),
+        row("read", _read(standing.status)),
+        time_row(standing),
         *_unread_lines(standing.status, "not read"),
     ]
 
@@ -122,9 +127,9 @@ def drill_lines(standing: Standing) -> list[str]:
     counts = standing.status.counts
     restored = f"{counts.files:,} files, {show_size(counts.seen_bytes)}, each as it was backed up"
     return [
-        _row("snapshot", standing.snapshot_id[:8]),
-        _row("restored", restored),
-        _row("time", show_seconds(_seconds(standing.status))),
+        row("snapshot", standing.snapshot_id[:8]),
+        row("restored", restored),
+        time_row(standing),
         *_unread_lines(standing.status, "not restored"),
     ]
 
@@ -136,8 +141,14 @@ def damage_lines(standing: Standing) -> list[str]:
     return _unread_lines(standing.status, "damaged", "place")
 
 
-def _row(name: str, value: str) -> str:
+def row(name: str, value: str) -> str:
+    """A line of what a person is told at the end."""
     return f"{name:<10} {value}"
+
+
+def time_row(standing: Standing) -> str:
+    """How long it took."""
+    return row("time", show_seconds(_seconds(standing.status)))
 
 
 def _entries(counts: outcome_pb2.Counts) -> str:
@@ -155,8 +166,8 @@ def _read(status: pb.RunStatus) -> str:
 
 def _run_rows(status: pb.RunStatus) -> list[str]:
     return [
-        _row("time", show_seconds(_seconds(status))),
-        _row("streams", f"{status.streams_peak} at once, {slices(status):,} slices"),
+        row("time", show_seconds(_seconds(status))),
+        row("streams", f"{status.streams_peak} at once, {slices(status):,} slices"),
     ]
 
 
@@ -165,12 +176,12 @@ def _unread_lines(status: pb.RunStatus, name: str, thing: str = "file") -> list[
     count, listed = status.unread_files_count, status.unread_files
     if not count and not status.slices.failed:
         return []
-    lines = [_row(name, f"{count:,} {thing}s" if count != 1 else f"1 {thing}")]
+    lines = [row(name, f"{count:,} {thing}s" if count != 1 else f"1 {thing}")]
     lines += [f"  {printable(file.path) or '.'}: {_why(file)}" for file in listed]
     if count > len(listed):
         lines.append(f"  and {count - len(listed):,} more")
     if status.slices.failed:
-        lines.append(_row("failed", f"{status.slices.failed:,} slices"))
+        lines.append(row("failed", f"{status.slices.failed:,} slices"))
     return lines
 
 

@@ -1,0 +1,23 @@
+"""MAINTAIN: looks after a repository, alone in it."""
+
+from collections.abc import Callable, Iterable
+
+from container_agent.repository.repository import Repository
+from container_agent.session.forget import forget
+from container_agent.session.tally import Tally
+from sluicegate.v1 import maintenance_pb2
+
+Judge = Callable[[Iterable[maintenance_pb2.Verdict]], None]
+
+
+def maintain(
+    work: maintenance_pb2.MaintainWork, repository: Repository, judged: Judge, tally: Tally
+) -> bytes:
+    """Does it, without any hold on the repository but what it takes itself. RepositoryLocked while
+    somebody else holds it."""
+    match work.WhichOneof("work"):
+        case "forget":
+            forget(work.forget, repository, judged, tally)
+        case kind:
+            raise ValueError(f"maintenance of a kind that this version does not know: {kind}")
+    return b""

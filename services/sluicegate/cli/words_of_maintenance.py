@@ -1,0 +1,150 @@
+"""The words of the commands that look after a repository: restic's, with restic's meanings."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+
+import click
+
+from sluicegate.cli import words
+from sluicegate.cli.choices import Calendar, Retention
+from sluicegate.cli.sizes import parse_calendar
+from sluicegate.cli.words_of_excludes import several
+from sluicegate.rpc.options import Command, Words, option
+
+COUNT_MOST = 1_000_000
+GROUPS = ("host", "paths", "tags")
+
+
+def calendar(text: str) -> Calendar:
+    """A time by the calendar."""
+    try:
+        return Calendar(*parse_calendar(text))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def grouping(text: str) -> frozenset[str]:
+    """What snapshots belong together by."""
+    names = frozenset(name.strip() for name in text.split(",")) - {""}
+    if unknown := names - frozenset(GROUPS):
+        told = f"{', '.join(sorted(unknown))}: snapshots are grouped by {', '.join(GROUPS)}"
+        raise click.BadParameter(told)
+    return names
+
+
+def keep(letter: str, unit: str, told: str) -> Words:
+    """How many of one kind are kept."""
+    names = (f"--keep-{unit}", f"-{letter}")
+    return words.count(*names, least=0, most=COUNT_MOST, default=0, show_default=False, help=told)
+
+
+WORDS = (
+    keep("l", "last", "Keep the last N."),
+    keep("H", "hourly", "Keep the last one of each of the last N hours that have one."),
+    keep("d", "daily", "The same with days."),
+    keep("w", "weekly", "The same with weeks."),
+    keep("m", "monthly", "The same with months."),
+    keep("y", "yearly", "The same with years."),
+    option(
+        "--keep-within",
+        metavar="TIME",
+        type=calendar,
+        show_default=False,
+        help="Keep those not older than this before the newest: 1y6m, 7d, 36h.",
+    ),
+    several("--keep-tag", metavar="TAG[,TAG]", told="Keep those with all of these tags."),
+    several("--host", metavar="HOST", told="Only snapshots of this host."),
+    several("--tag", metavar="TAG[,TAG]", told="Only snapshots with all of these tags."),
+    several("--path", metavar="PATH", told="Only snapshots of this path."),
+    option(
+        "--group-by",
+        "-g",
+        metavar="NAMES",
+        type=grouping,
+        default="host,paths",
+        help="Apply the policy to snapshots of one host, paths, tags; '' to all together.",
+    ),
+    option("--dry-run", "-n", is_flag=True, help="Remove nothing; say what would be, and why."),
+    option(
+        "--unsafe-allow-remove-all",
+        is_flag=True,
+        help="Allow a policy that keeps nothing of a group.",
+    ),
+)
+
+
+def retaining(command: Command) -> Command:
+    """All of them, as one."""
+
+    @wraps(command)
+    def with_retention(
+        keep_last: int,
+        keep_hourly: int,
+        keep_daily: int,
+        keep_weekly: int,
+        keep_monthly: int,
+        keep_yearly: int,
+        keep_within: Calendar | None,
+        keep_tag: tuple[str, ...],
+        host: tuple[str, ...],
+        tag: tuple[str, ...],
+        path: tuple[str, ...],
+        group_by: frozenset[str],
+        dry_run: bool,
+        unsafe_allow_remove_all: bool,
+        **others: object,
+    ) -> None:
+        retention = Retention(
+            last=keep_last,
+            hourly=keep_hourly,
+            daily=keep_daily,
+            weekly=keep_weekly,
+            monthly=keep_monthly,
+            yearly=keep_yearly,
+            within=keep_within or Calendar(),
+            keep_tags=tuple(map(tag_list, keep_tag)),
+            hosts=host,
+            tags=tuple(map(tag_list, tag)),
+            paths=path,
+            group_by=group_by,
+            dry_run=dry_run,
+            allow_none=unsafe_allow_remove_all,
+        )
+        command(retention=retention, **others)
+
+    whole: Callable[..., None] = with_retention
+    for word in reversed(WORDS):
+        whole = word(whole)
+    return whole
+
+
+def tag_list(text: str) -> tuple[str, ...]:
+    """Tags, as restic's users write several that belong together."""
+    return tuple(tag.strip() for tag in text.split(","))
+
+
+@click.command()
+@click.argument("snapshots", metavar="[SNAPSHOT]...", nargs=-1, help="Remove these, by name.")
+@words.repo
+@retaining
+@words.password_file
+@words.as_json
+@words.server
+def forget(
+    snapshots: tuple[str, ...],
+    repo: str,
+    retention: Retention,
+    password_file: Path | None,
+    as_json: bool,
+    server: str | None,
+) -> None:
+    """Remove the snapshots that a policy does not keep, of each host and paths by itself.
+
+    Data that only they refer to stays until a prune.
+    """
+    from sluicegate.cli import commands
+
+    commands.forget(
+        snapshots, repo, retention, server=server, password_file=password_file, as_json=as_json
+    )
