@@ -19,7 +19,7 @@ from data_manager.spans import Spans
 from data_manager.store import DatabaseUnusable, Store, opened
 from sluicegate.rpc.channel import connect
 from sluicegate.rpc.logs import set_up_logs
-from sluicegate.rpc.options import listen, option, reflection
+from sluicegate.rpc.options import listen, option, queue_policy, reflection
 from sluicegate.rpc.program import serve, told
 from sluicegate.rpc.server import CannotListen, Server
 from sluicegate.rpc.tasks import task_group
@@ -93,13 +93,7 @@ async def _serving(
     envvar="SLUICEGATE_DATABASE",
     help="The database; it is made when there is none.",
 )
-@option(
-    "--queue-policy",
-    type=click.Choice([policy.value for policy in QueuePolicy]),
-    default=QueuePolicy.FAIR.value,
-    envvar="SLUICEGATE_QUEUE_POLICY",
-    help="Which asset gets the next free stream.",
-)
+@queue_policy
 @reflection
 def data_manager(
     listen: tuple[str, ...],

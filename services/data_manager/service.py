@@ -27,8 +27,9 @@ from data_manager.translation import (
     number_of_token,
     page,
     place_of_token,
-    restore_message,
+    restore_answer,
     restore_request,
+    restore_token,
     slice_message,
     slice_token,
     verify_answer,
@@ -149,11 +150,26 @@ class DataManagerService(pb_grpc.DataManagerServiceServicer):
         await self._driver.begin(request.restore_id, restore_request(request))
         return pb.CreateRestoreResponse()
 
+    async def GetRestore(
+        self, request: pb.GetRestoreRequest, context: Context
+    ) -> pb.GetRestoreResponse:
+        standing = await self._standing(RunKind.RESTORE, request.restore_id)
+        return pb.GetRestoreResponse(restore=restore_answer(standing))
+
+    async def ListRestores(
+        self, request: pb.ListRestoresRequest, context: Context
+    ) -> pb.ListRestoresResponse:
+        most = request.page_size or PAGE_SIZE
+        found = await self._listed(RunKind.RESTORE, request.page_token, most)
+        taken, token = page(list(map(restore_answer, found)), most, restore_token)
+        return pb.ListRestoresResponse(restores=taken, next_page_token=token)
+
     async def WatchRestore(
         self, request: pb.WatchRestoreRequest, context: Context
     ) -> AsyncIterator[pb.WatchRestoreResponse]:
         async for standing in self._watch(RunKind.RESTORE, request.restore_id):
-            yield restore_message(standing)
+            seen = restore_answer(standing)
+            yield pb.WatchRestoreResponse(status=seen.status, snapshot_id=seen.snapshot_id)
 
     async def CancelRestore(
         self, request: pb.CancelRestoreRequest, context: Context

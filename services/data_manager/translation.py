@@ -19,7 +19,12 @@ from data_manager.core.model import (
 from data_manager.core.options import Method, Options, Overwrite, SliceOrder
 from data_manager.passed_over import encoded
 from data_manager.store import Asset
-from data_manager.work import excludes_message, read_policy_message, verify_message
+from data_manager.work import (
+    excludes_message,
+    plan_message,
+    read_policy_message,
+    verify_message,
+)
 from sluicegate.rpc.refusals import InvalidMessage
 from sluicegate.v1 import data_manager_service_pb2 as pb
 from sluicegate.v1 import outcome_pb2, slice_pb2
@@ -155,10 +160,16 @@ def status_message(standing: Standing) -> pb.RunStatus:
     )
 
 
-def restore_message(standing: Standing) -> pb.WatchRestoreResponse:
+def restore_answer(standing: Standing) -> pb.Restore:
     """A restore as it stands."""
-    snapshot_id = (standing.run.snapshot_id or b"").hex()
-    return pb.WatchRestoreResponse(status=status_message(standing), snapshot_id=snapshot_id)
+    run = standing.run
+    return pb.Restore(
+        restore_id=run.run_id,
+        repository=slice_pb2.Repository(location=run.request.repository),
+        plan=plan_message(run),
+        status=status_message(standing),
+        snapshot_id=(run.snapshot_id or b"").hex(),
+    )
 
 
 def asset_message(asset: Asset) -> pb.Asset:
@@ -223,6 +234,11 @@ def number_of_token(token: str) -> int:
 def backup_token(backup: pb.Backup) -> str:
     """Where the page after this backup begins."""
     return f"{backup.status.start_time_ns}:{backup.backup_id}"
+
+
+def restore_token(restore: pb.Restore) -> str:
+    """Where the page after this restore begins."""
+    return f"{restore.status.start_time_ns}:{restore.restore_id}"
 
 
 def verify_token(verify: pb.Verify) -> str:

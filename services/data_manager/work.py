@@ -52,13 +52,13 @@ def slice_message(assignment: Assignment) -> slice_pb2.Slice:
         case SliceKind.RESTORE_CRAWL:
             message.restore_crawl.CopyFrom(
                 slice_pb2.RestoreCrawlWork(
-                    plan=_plan(run), start=_start(run), cutting=_cutting(run)
+                    plan=plan_message(run), start=_start(run), cutting=_cutting(run)
                 )
             )
         case SliceKind.RESTORE:
             message.restore.CopyFrom(
                 slice_pb2.RestoreWork(
-                    plan=_plan(run),
+                    plan=plan_message(run),
                     span=_span_message(slice_.span),
                     range_bytes=run.request.options.range_bytes,
                 )
@@ -66,7 +66,7 @@ def slice_message(assignment: Assignment) -> slice_pb2.Slice:
         case SliceKind.RESTORE_FINISH:
             message.restore_finish.CopyFrom(
                 slice_pb2.RestoreFinishWork(
-                    plan=_plan(run), range_bytes=run.request.options.range_bytes
+                    plan=plan_message(run), range_bytes=run.request.options.range_bytes
                 )
             )
         case SliceKind.VERIFY:
@@ -129,7 +129,7 @@ def _record(slice_: Slice) -> slice_pb2.SliceRecord:
     return slice_pb2.SliceRecord(span=_span_message(span), record_id=slice_.result_id)
 
 
-def _plan(run: Run) -> slice_pb2.RestorePlan:
+def plan_message(run: Run) -> slice_pb2.RestorePlan:
     """The plan, with the whole id once it is known: `latest` may be another one by then."""
     return slice_pb2.RestorePlan(
         snapshot=run.snapshot_id.hex() if run.snapshot_id else run.request.snapshot,

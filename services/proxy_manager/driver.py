@@ -14,6 +14,7 @@ from proxy_manager.core.effects import (
     DeliverOutcomes,
     DropHost,
     Effect,
+    ForgetHostSettings,
     KeepHostSettings,
     TellHost,
     TellOfCapacity,
@@ -23,7 +24,10 @@ from proxy_manager.core.model import (
     Capacity,
     Declined,
     HostedSession,
+    HostSession,
     HostSettings,
+    HostUnknown,
+    KnownHost,
     SessionUnknown,
     Times,
 )
@@ -54,8 +58,19 @@ class SettingsStore(Protocol):
     async def keep(self, settings: HostSettings) -> None:
         """Keeps the settings of a host, durably when it returns."""
 
+    async def forget(self, host_name: str) -> None:
+        """Forgets the settings of a host, durably when it returns; none are no error."""
+
     async def kept(self) -> list[HostSettings]:
         """All that is kept."""
+
+
+async def _keep(store: SettingsStore, effect: KeepHostSettings | ForgetHostSettings) -> None:
+    match effect:
+        case KeepHostSettings(settings):
+            await store.keep(settings)
+        case ForgetHostSettings(host_name):
+            await store.forget(host_name)
 
 
 class Driver:
@@ -73,7 +88,7 @@ class Driver:
         self.now = clock
         self._coordinator = Coordinator(clock(), times, rules, settings)
         self._store = store
-        self._to_keep: list[HostSettings] = []
+        self._to_keep: list[KeepHostSettings | ForgetHostSettings] = []
         self._attachments = count(1)
         self._calls: dict[str, HostCall] = {}
         self._streams: dict[str, OutcomeStream] = {}
@@ -96,13 +111,24 @@ class Driver:
         """Does what an operator wants; it is kept, if there is where to, when this returns."""
         self.submit(event)
         to_keep, self._to_keep = self._to_keep, []
-        for settings in to_keep:
-            if self._store is not None:
-                await self._store.keep(settings)
+        if self._store is not None:
+            for effect in to_keep:
+                await _keep(self._store, effect)
 
     def capacity(self) -> Capacity:
         """What could start now."""
         return self._coordinator.capacity(self.now())
+
+    def hosts(self) -> tuple[KnownHost, ...]:
+        """Every host that is known, by name."""
+        return self._coordinator.hosts(self.now())
+
+    def host(self, host_name: str) -> tuple[KnownHost, tuple[HostSession, ...]]:
+        """One of them, and the sessions on it; HostUnknown when it is not among them."""
+        for host in self.hosts():
+            if host.capacity.host_name == host_name:
+                return host, self._coordinator.sessions_on(host_name, self.now())
+        raise HostUnknown(host_name)
 
     async def reserve(self, asked: events.ReservationAsked) -> list[Answer]:
         """The answer for each session, when all are known: at the latest at the start deadline."""
@@ -223,8 +249,8 @@ class Driver:
                 for watch in self._watches:
                     watch.announced |= announced
                     watch.wake()
-            case KeepHostSettings(settings):
-                self._to_keep.append(settings)
+            case KeepHostSettings() | ForgetHostSettings():
+                self._to_keep.append(effect)
 
     def _answer(self, session_id: str, answer: Answer) -> None:
         for future in self._waiting.pop(session_id, []):

@@ -5,7 +5,12 @@ from contextlib import aclosing, contextmanager
 from typing import Any
 
 from proxy_manager.core import events
-from proxy_manager.core.model import HostUnknown, ReservationLapsed, SessionUnknown
+from proxy_manager.core.model import (
+    HostPresent,
+    HostUnknown,
+    ReservationLapsed,
+    SessionUnknown,
+)
 from proxy_manager.driver import Driver
 from proxy_manager.hosts import attach
 from proxy_manager.streams import OutcomeStream
@@ -14,6 +19,8 @@ from proxy_manager.translation import (
     batch_message,
     capacity_message,
     feed_asked,
+    host_session_message,
+    known_host_message,
     reservation_asked,
 )
 from sluicegate.rpc.conversations import first
@@ -25,6 +32,7 @@ from sluicegate.v1 import host_service_pb2_grpc as host_grpc
 from sluicegate.v1 import proxy_manager_service_pb2 as pb
 from sluicegate.v1 import proxy_manager_service_pb2_grpc as pb_grpc
 
+SESSIONS_TOLD = 1000
 Context = Any  # the stubs' own context type exists for type checkers only
 
 
@@ -40,8 +48,13 @@ def refusing(name: str) -> Iterator[None]:
         message = f"session {name} does not run, or takes no more"
         raise Refusal(Reason.SESSION_UNKNOWN, message, session_id=name) from error
     except HostUnknown as error:
-        message = f"no host {name} ever attached; see which did by Capacity"
+        message = f"no host {name} is known; ListHosts tells which are"
         raise Refusal(Reason.HOST_UNKNOWN, message, host_name=name) from error
+    except HostPresent as error:
+        message = (
+            f"{name} is there, or was a moment ago: stop its agent, and remove it when it is lost"
+        )
+        raise Refusal(Reason.HOST_ATTACHED, message, host_name=name) from error
 
 
 class ProxyManagerService(pb_grpc.ProxyManagerServiceServicer):
@@ -121,6 +134,23 @@ class ProxyManagerService(pb_grpc.ProxyManagerServiceServicer):
     ) -> pb.ResumeHostResponse:
         await self._operate(events.HostResumeAsked(request.host_name))
         return pb.ResumeHostResponse()
+
+    async def ListHosts(
+        self, request: pb.ListHostsRequest, context: Context
+    ) -> pb.ListHostsResponse:
+        return pb.ListHostsResponse(hosts=map(known_host_message, self._driver.hosts()))
+
+    async def GetHost(self, request: pb.GetHostRequest, context: Context) -> pb.GetHostResponse:
+        with refusing(request.host_name):
+            host, sessions = self._driver.host(request.host_name)
+        told = map(host_session_message, sessions[:SESSIONS_TOLD])
+        return pb.GetHostResponse(host=known_host_message(host), sessions=told)
+
+    async def RemoveHost(
+        self, request: pb.RemoveHostRequest, context: Context
+    ) -> pb.RemoveHostResponse:
+        await self._operate(events.HostRemovalAsked(request.host_name))
+        return pb.RemoveHostResponse()
 
     async def _operate(self, event: events.OperatorEvent) -> None:
         with refusing(event.host_name):

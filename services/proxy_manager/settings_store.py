@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS host_settings (
 ) STRICT
 """
 KEEP = "INSERT OR REPLACE INTO host_settings VALUES (?, ?, ?)"
+FORGET = "DELETE FROM host_settings WHERE host_name = ?"
 KEPT = "SELECT host_name, sessions_max, draining FROM host_settings ORDER BY host_name"
 
 
@@ -35,6 +36,11 @@ class SettingsDatabase:
         """Keeps the settings of a host, durably when it returns."""
         row = (settings.host_name, settings.sessions_max, settings.draining)
         await self._connection.execute(KEEP, row)
+        await self._connection.commit()
+
+    async def forget(self, host_name: str) -> None:
+        """Forgets the settings of a host, durably when it returns; none are no error."""
+        await self._connection.execute(FORGET, (host_name,))
         await self._connection.commit()
 
     async def kept(self) -> list[HostSettings]:

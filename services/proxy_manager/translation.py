@@ -10,6 +10,8 @@ from proxy_manager.core.model import (
     Granted,
     HostCapacity,
     HostedSession,
+    HostSession,
+    KnownHost,
     Outcome,
     Reason,
     SessionLost,
@@ -158,6 +160,27 @@ def capacity_message(capacity: Capacity) -> pb.CapacityResponse:
         sessions=capacity.sessions,
         hosts=[_host_message(host) for host in capacity.hosts],
         revision=capacity.revision,
+    )
+
+
+def known_host_message(known: KnownHost) -> pb.Host:
+    """A host as an operator is told of it."""
+    return pb.Host(
+        capacity=_host_message(known.capacity),
+        state=pb.HostState.Value(f"HOST_STATE_{known.state.name}"),
+        offered=known.offered,
+        limit=known.limit,
+        silent_seconds=known.silent_seconds,
+    )
+
+
+def host_session_message(session: HostSession) -> pb.HostSession:
+    """A session that has a place on a host."""
+    return pb.HostSession(
+        session_id=session.session_id,
+        data_manager_id=session.data_manager_id,
+        stage=pb.PlaceStage.Value(f"PLACE_STAGE_{session.stage}"),
+        seconds=session.seconds,
     )
 
 

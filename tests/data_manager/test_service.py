@@ -116,6 +116,25 @@ async def test_what_was_verified_is_remembered(client: Client):
     assert unknown.reason is Reason.RUN_UNKNOWN
 
 
+async def test_what_was_restored_is_remembered(client: Client):
+    for restore_id, target in (("r1", b"/to"), ("r2", b"/else/\xff")):
+        plan = slice_pb2.RestorePlan(snapshot="latest", target=target, include=b"/x", dry_run=True)
+        await client.call("CreateRestore", restore_id=restore_id, repository=REPOSITORY, plan=plan)
+        await client.watch("WatchRestore", restore_id=restore_id)
+    first = await client.call("ListRestores", page_size=1)
+    [newest] = first.restores
+    assert (newest.restore_id, newest.plan.target, newest.plan.dry_run) == (
+        "r2", b"/else/\xff", True,
+    )  # fmt: skip
+    assert newest.plan.snapshot == newest.snapshot_id == "70" * 32, "latest is the one it was then"
+    assert newest.status.state == pb.RUN_STATE_SUCCEEDED and newest.status.end_time_ns
+    rest = await client.call("ListRestores", page_token=first.next_page_token)
+    assert [restore.restore_id for restore in rest.restores] == ["r1"] and not rest.next_page_token
+    assert (await client.call("GetRestore", restore_id="r2")).restore == newest
+    unknown = await client.refused("GetRestore", restore_id="b1")
+    assert unknown.reason is Reason.RUN_UNKNOWN
+
+
 async def test_an_asset_is_busy_while_a_backup_of_it_runs(waiting: Client):
     await waiting.call("CreateBackup", backup_id="b", asset_id="a", repository=REPOSITORY)
     assert (await waiting.refused("DeleteAsset", asset_id="a")).reason is Reason.ASSET_BUSY

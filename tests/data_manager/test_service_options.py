@@ -9,6 +9,7 @@ from asking import Client, services
 from commands import BIN
 from data_manager.core.options import QueuePolicy
 from scripted import ScriptedHost
+from sluicegate.rpc.options import QUEUE_POLICIES
 from sluicegate.rpc.refusals import InvalidMessage, Reason
 from sluicegate.rpc.tasks import beside
 from sluicegate.v1 import data_manager_service_pb2 as pb
@@ -107,4 +108,8 @@ def test_a_queue_policy_that_there_is_not_is_refused_by_the_program(tmp_path: Pa
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "first_come" in done.stderr
+    assert "first-come" in done.stderr
+
+
+def test_the_programs_take_every_queue_policy_that_there_is():
+    assert [word.replace("-", "_") for word in QUEUE_POLICIES] == list(QueuePolicy)

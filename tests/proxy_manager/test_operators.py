@@ -2,12 +2,21 @@
 
 import pytest
 
+import container_agent.__main__ as agent
 import proxy_manager.__main__ as manager
 from hosting import until, world
 from placing import Scene
 from proxy_manager.core import effects as do
 from proxy_manager.core import events as ev
-from proxy_manager.core.model import HostSettings, HostUnknown, Reason, SessionUnknown
+from proxy_manager.core.model import (
+    HostPresent,
+    HostSettings,
+    HostState,
+    HostUnknown,
+    Reason,
+    SessionUnknown,
+    Times,
+)
 from proxy_manager.settings_store import DatabaseUnusable, settings_database
 from sluicegate.rpc.refusals import Reason as Why
 from sluicegate.rpc.refusals import Refusal, understanding
@@ -102,6 +111,65 @@ def test_what_was_kept_holds_for_a_host_that_attaches_later():
     assert scene.free == 7
 
 
+def states(scene: Scene) -> dict[str, HostState]:
+    return {host.capacity.host_name: host.state for host in scene.core.hosts(scene.now)}
+
+
+def test_every_host_is_listed_and_how_it_stands():
+    scene = Scene(hosts={"a": 3, "b": 3}, settings=[HostSettings("c", 2), HostSettings("d")])
+    assert states(scene) == {
+        "a": HostState.ATTACHED, "b": HostState.ATTACHED, "c": HostState.AWAY,
+    }  # fmt: skip
+    scene.place(1)
+    scene.handle(ev.HostLeft("a", 1))
+    scene.handle(ev.HostDetached("b", 1))
+    assert (states(scene)["a"], states(scene)["b"]) == (HostState.LEAVING, HostState.SILENT)
+    [known] = [h for h in scene.core.hosts(scene.now) if h.capacity.host_name == "c"]
+    assert (known.limit, known.offered, known.capacity.free) == (2, 0, 0)
+
+
+def test_the_sessions_of_a_host_are_listed_by_how_far_they_are():
+    scene = Scene(hosts={"a": 3})
+    scene.place(2)
+    scene.now += 5
+    scene.start("s0")
+    scene.now += 1
+    told = [(s.session_id, s.data_manager_id, s.stage, s.seconds)
+            for s in scene.core.sessions_on("a", scene.now)]  # fmt: skip
+    assert told == [("s0", "dm", "RUNNING", 1.0), ("s1", "dm", "HELD", 6.0)]
+
+
+def test_f20_a_host_that_is_there_is_not_removed():
+    scene = Scene(hosts={"a": 3})
+    for event in (ev.HostDrainAsked("a"), ev.HostDetached("a", 1)):
+        scene.handle(event)
+        with pytest.raises(HostPresent):
+            scene.handle(ev.HostRemovalAsked("a"))
+    assert scene.host("a").draining
+
+
+def test_f20_a_lost_host_is_removed_with_its_places_and_with_what_was_set():
+    scene = Scene(hosts={"a": 3}, times=Times(lease_seconds=15))
+    scene.place(2)
+    scene.start("s0")
+    scene.handle(ev.HostLimitAsked("a", 2))
+    scene.wait(15)
+    assert states(scene) == {"a": HostState.LOST}
+    assert scene.core.sessions_on("a", scene.now), "until somebody knows that they are gone"
+    assert scene.handle(ev.HostRemovalAsked("a")) == [do.ForgetHostSettings("a")]
+    assert (states(scene), scene.core.sessions_on("a", scene.now)) == ({}, ())
+    scene.attach("a", 5)
+    assert scene.free == 5, "as a host that was never here"
+
+
+def test_f20_what_was_set_for_a_host_that_is_away_is_forgotten_with_it():
+    scene = Scene(settings=[HostSettings("a", 1, draining=True)])
+    scene.handle(ev.HostRemovalAsked("a"))
+    assert states(scene) == {}
+    with pytest.raises(HostUnknown):
+        scene.handle(ev.HostRemovalAsked("a"))
+
+
 async def test_settings_outlast_the_database_being_closed(tmp_path):
     path = tmp_path / "settings.db"
     async with settings_database(path) as store:
@@ -111,6 +179,10 @@ async def test_settings_outlast_the_database_being_closed(tmp_path):
         await store.keep(HostSettings("b", 5))
     async with settings_database(path) as store:
         assert await store.kept() == [HostSettings("a", 0, True), HostSettings("b", 5)]
+        for name in ("a", "x"):
+            await store.forget(name)
+    async with settings_database(path) as store:
+        assert await store.kept() == [HostSettings("b", 5)]
 
 
 async def test_a_database_that_cannot_be_used_is_told_in_one_line(tmp_path):
@@ -163,6 +235,39 @@ async def test_f20_a_host_is_drained_over_the_wire_and_its_fed_session_ends(tmp_
             assert answers["s2"].declined.reason == pb.DECLINE_REASON_HOST_DRAINING
 
 
+async def test_f20_a_host_that_left_is_removed_over_the_wire_for_good(tmp_path):
+    async with world(tmp_path) as w:
+        settings = manager.Settings((w.address,), database=tmp_path / "settings.db")
+        remove = pb.RemoveHostRequest(host_name="h1")
+        async with manager.running(settings):
+            client = await w.client()
+            async with agent.running(w.host_settings("h1", 2)):
+                await client.free(2)
+                await client.granted("s1")
+                await client.stub.SetHostLimit(
+                    pb.SetHostLimitRequest(host_name="h1", sessions_max=3)
+                )
+                told = await client.stub.GetHost(pb.GetHostRequest(host_name="h1"))
+                assert (told.host.state, told.host.offered, told.host.limit) == (
+                    pb.HOST_STATE_ATTACHED, 2, 3,
+                )  # fmt: skip
+                [session] = told.sessions
+                assert (session.session_id, session.stage) == ("s1", pb.PLACE_STAGE_HELD)
+                with pytest.raises(Refusal) as refused, understanding():
+                    await client.stub.RemoveHost(remove)
+                assert refused.value.reason is Why.HOST_ATTACHED
+            await until(lambda: _known(client, {"h1": pb.HOST_STATE_AWAY}))
+            await client.stub.RemoveHost(remove)
+            assert await _known(client, {})
+        async with manager.running(settings):
+            assert await _known(client, {})
+
+
+async def _known(client, states: dict[str, int]) -> bool:
+    hosts = (await client.stub.ListHosts(pb.ListHostsRequest(), wait_for_ready=True)).hosts
+    return {host.capacity.host_name: host.state for host in hosts} == states
+
+
 async def test_who_watches_over_the_wire_is_told_of_limits_and_of_announcements_R69_R71(tmp_path):
     async with world(tmp_path) as w:
         await w.manager()
@@ -187,6 +292,8 @@ async def test_a_host_that_never_attached_is_refused_over_the_wire(tmp_path):
             (client.stub.SetHostLimit, pb.SetHostLimitRequest(host_name="x", sessions_max=1)),
             (client.stub.DrainHost, pb.DrainHostRequest(host_name="x")),
             (client.stub.ResumeHost, pb.ResumeHostRequest(host_name="x")),
+            (client.stub.GetHost, pb.GetHostRequest(host_name="x")),
+            (client.stub.RemoveHost, pb.RemoveHostRequest(host_name="x")),
         ):
             with pytest.raises(Refusal) as refused, understanding():
                 await call(request)

@@ -2,10 +2,16 @@
 
 from proxy_manager.core import judgement, operators, orphans, reservations, strays
 from proxy_manager.core.effects import Drain, DropHost, Kill, Start
-from proxy_manager.core.events import HostAttached
+from proxy_manager.core.events import HostAttached, HostRemovalAsked
 from proxy_manager.core.ledger import RESERVED, Place, Stage
 from proxy_manager.core.load import Load
-from proxy_manager.core.model import Declined, HostedSession, HostSettings, Reason
+from proxy_manager.core.model import (
+    Declined,
+    HostedSession,
+    HostPresent,
+    HostSettings,
+    Reason,
+)
 from proxy_manager.core.quarantine import Health
 from proxy_manager.core.state import Host, Session, State
 
@@ -89,6 +95,18 @@ def detach(state: State, host: Host) -> None:
     if host.leaving:
         _forget(state, host, f"{host.name} ended")
     state.refresh(host.name)
+
+
+def remove(state: State, event: HostRemovalAsked) -> None:
+    """Forgets a host that will not be back, on an operator's word that its sessions are gone."""
+    name, host = event.host_name, state.hosts.get(event.host_name)
+    if host is not None and not host.lost:
+        raise HostPresent(name)
+    operators.forget(state, name)
+    if host is not None:
+        _forget(state, host, f"{name} was removed")
+        state.changes += 1
+        state.refresh(name)
 
 
 def look(state: State) -> None:

@@ -3,13 +3,22 @@
 from collections.abc import Iterable
 from typing import assert_never
 
-from proxy_manager.core import attachments, deliveries, events, operators, reservations
+from proxy_manager.core import (
+    attachments,
+    deliveries,
+    events,
+    operators,
+    reservations,
+    standing,
+)
 from proxy_manager.core.effects import Effect, TellOfCapacity
 from proxy_manager.core.ledger import RESERVED, Stage
 from proxy_manager.core.model import (
     Capacity,
     HostCapacity,
+    HostSession,
     HostSettings,
+    KnownHost,
     Outcome,
     Reason,
     Times,
@@ -36,7 +45,8 @@ class Coordinator:
     def handle(self, event: events.Event, now: float) -> list[Effect]:
         """Takes in one event; returns the effects it calls for, in order.
 
-        Raises ReservationLapsed, SessionUnknown or HostUnknown, and then nothing has changed.
+        Raises ReservationLapsed, SessionUnknown, HostUnknown or HostPresent, and then nothing has
+        changed.
         """
         state = self._state
         state.effects, state.now = [], now
@@ -53,6 +63,18 @@ class Coordinator:
         state = self._state
         told = tuple(self._told(state.hosts[name], now) for name in sorted(state.hosts))
         return Capacity(self.free(), told, state.changes + state.ledger.changes)
+
+    def hosts(self, now: float) -> tuple[KnownHost, ...]:
+        """Every host that is known, by name."""
+        state = self._state
+        there = [
+            standing.of_host(host, self._told(host, now), now) for host in state.hosts.values()
+        ]
+        return tuple(sorted([*there, *standing.away(state)], key=_name))
+
+    def sessions_on(self, host_name: str, now: float) -> tuple[HostSession, ...]:
+        """The sessions that have a place on a host, oldest first."""
+        return standing.sessions(self._state, host_name, now)
 
     def free(self) -> int:
         """How many sessions could start now, of all hosts; as for `capacity`."""
@@ -109,6 +131,8 @@ class Coordinator:
                 operators.drain(state, event)
             case events.HostResumeAsked():
                 operators.resume(state, event)
+            case events.HostRemovalAsked():
+                attachments.remove(state, event)
             case _:
                 self._hear(event)
 
@@ -187,3 +211,7 @@ class Coordinator:
             draining=host.settings.draining,
             quarantine_seconds=max(0.0, host.health.until - now) * host.health.quarantined,
         )
+
+
+def _name(host: KnownHost) -> str:
+    return host.capacity.host_name

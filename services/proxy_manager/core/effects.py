@@ -87,6 +87,18 @@ class KeepHostSettings(Struct, frozen=True):
     settings: HostSettings
 
 
+class ForgetHostSettings(Struct, frozen=True):
+    """Forget what an operator set for a host, before the operator is answered."""
+
+    host_name: str
+
+
 Effect = (
-    TellHost | DropHost | AnswerReservation | DeliverOutcomes | TellOfCapacity | KeepHostSettings
+    TellHost
+    | DropHost
+    | AnswerReservation
+    | DeliverOutcomes
+    | TellOfCapacity
+    | KeepHostSettings
+    | ForgetHostSettings
 )

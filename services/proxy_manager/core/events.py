@@ -157,6 +157,12 @@ class HostResumeAsked(Struct, frozen=True):
     host_name: str
 
 
+class HostRemovalAsked(Struct, frozen=True):
+    """An operator says that a host will not be back."""
+
+    host_name: str
+
+
 class TimePassed(Struct, frozen=True):
     """Nothing happened; what has a deadline is looked at."""
 
@@ -171,7 +177,7 @@ HostEvent = (
     | HostLeft
     | HostDetached
 )
-OperatorEvent = HostLimitAsked | HostDrainAsked | HostResumeAsked
+OperatorEvent = HostLimitAsked | HostDrainAsked | HostResumeAsked | HostRemovalAsked
 Event = (
     HostEvent
     | OperatorEvent

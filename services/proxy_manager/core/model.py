@@ -109,6 +109,36 @@ class HostCapacity(Struct, frozen=True):
     quarantine_seconds: float = 0.0
 
 
+class HostState(Enum):
+    """How a host stands to the proxy manager."""
+
+    ATTACHED = auto()
+    LEAVING = auto()
+    SILENT = auto()
+    LOST = auto()
+    AWAY = auto()
+
+
+class KnownHost(Struct, frozen=True):
+    """A host as an operator sees it: `offered` places by its own word, and the `limit` that was
+    set for it, or 0. Nothing has been heard of it for so many seconds."""
+
+    capacity: HostCapacity
+    state: HostState
+    offered: int
+    limit: int
+    silent_seconds: float
+
+
+class HostSession(Struct, frozen=True):
+    """A session that has a place on a host, and for how long it has been at that stage."""
+
+    session_id: str
+    data_manager_id: str
+    stage: str
+    seconds: float
+
+
 class Capacity(Struct, frozen=True):
     """Sessions that could start now: advice, never a promise."""
 
@@ -127,3 +157,7 @@ class SessionUnknown(Exception):
 
 class HostUnknown(Exception):
     """No host of this name ever attached."""
+
+
+class HostPresent(Exception):
+    """The host is attached, or not yet counted as lost."""

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from proxy_manager.core import reservations
-from proxy_manager.core.effects import KeepHostSettings
+from proxy_manager.core.effects import ForgetHostSettings, KeepHostSettings
 from proxy_manager.core.events import HostDrainAsked, HostLimitAsked, HostResumeAsked
 from proxy_manager.core.ledger import Stage
 from proxy_manager.core.model import HostSettings, HostUnknown
@@ -28,6 +28,13 @@ def resume(state: State, event: HostResumeAsked) -> None:
     if host := state.hosts.get(event.host_name):
         host.health.lift()
         state.refresh(host.name)
+
+
+def forget(state: State, host_name: str) -> None:
+    """Forgets what was set for a host."""
+    _settings(state, host_name)
+    state.settings.pop(host_name, None)
+    state.effects.append(ForgetHostSettings(host_name))
 
 
 def drain_sessions(state: State, host_name: str) -> None:

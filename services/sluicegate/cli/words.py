@@ -11,14 +11,6 @@ from sluicegate.rpc.options import Command, Words, option
 METHODS = ("auto", "batch", "per-slice", "continuous")
 ORDERS = ("in-order", "longest-first")
 OVERWRITES = ("always", "if-changed", "if-newer", "never")
-QUEUE_POLICIES = (
-    "fair",
-    "random",
-    "most-remaining",
-    "least-remaining",
-    "priority",
-    "first-come",
-)
 SLICE_BYTES_LEAST = 64 << 10
 SLICE_BYTES_MOST = 1 << 40
 STORAGE_WAIT_SECONDS_MOST = 30 * 86_400

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sluicegate.cli import words
-from sluicegate.rpc.options import option
+from sluicegate.rpc.options import QUEUE_POLICIES, option
 
 
 @click.command()
@@ -40,7 +40,7 @@ from sluicegate.rpc.options import option
 @words.count("--streams", most=100_000, show_default="all places", help="Of each asset.")
 @words.one_of(words.METHODS, "--method", default="auto", help="How slices become sessions.")
 @words.one_of(words.ORDERS, "--order", default="in-order", help="Which slice is next.")
-@words.one_of(words.QUEUE_POLICIES, "--queue-policy", default="fair", help="Which asset is next.")
+@words.one_of(QUEUE_POLICIES, "--queue-policy", default="fair", help="Which asset is next.")
 @option(
     "--hedge",
     is_flag=True,

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sluicegate.cli import words
-from sluicegate.rpc.options import option
+from sluicegate.rpc.options import option, queue_policy
 
 
 @click.command()
@@ -49,13 +49,7 @@ def init(repo: str, password_file: Path | None, as_json: bool) -> None:
     help="Holds the database. Default: $XDG_STATE_HOME/sluicegate.",
 )
 @words.count("--sessions", default=4, help="Sessions that this host takes.")
-@words.one_of(
-    words.QUEUE_POLICIES,
-    "--queue-policy",
-    envvar="SLUICEGATE_QUEUE_POLICY",
-    default="fair",
-    help="Which asset gets the next free stream.",
-)
+@queue_policy
 @words.password_file
 def up(
     data_manager: str,
@@ -68,5 +62,4 @@ def up(
     """Run the three services in the foreground, for other clients."""
     from sluicegate.cli import up as services
 
-    policy = queue_policy.replace("-", "_")
-    services.up(data_manager, proxy_manager, state, sessions, policy, password_file)
+    services.up(data_manager, proxy_manager, state, sessions, queue_policy, password_file)

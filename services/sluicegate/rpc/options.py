@@ -7,6 +7,15 @@ import click
 
 Command = Callable[..., None]
 Words = Callable[[Command], Command]
+# As they are written by people; the data manager's own names have lines below instead of dashes.
+QUEUE_POLICIES = (
+    "fair",
+    "random",
+    "most-remaining",
+    "least-remaining",
+    "priority",
+    "first-come",
+)
 
 
 def option(*names: str, **settings: Any) -> Words:  # noqa: ANN401  # as click takes them
@@ -30,4 +39,13 @@ reflection = option(
     default=True,
     envvar="SLUICEGATE_REFLECTION",
     help="Let clients list the services.",
+)
+
+queue_policy = option(
+    "--queue-policy",
+    type=click.Choice(QUEUE_POLICIES),
+    default="fair",
+    envvar="SLUICEGATE_QUEUE_POLICY",
+    callback=lambda context, parameter, word: word.replace("-", "_"),
+    help="Which asset gets the next free stream.",
 )

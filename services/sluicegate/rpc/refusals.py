@@ -41,6 +41,7 @@ class Reason(StrEnum):
     SESSION_DENIED = auto()
     HOST_SUPERSEDED = auto()
     HOST_UNKNOWN = auto()
+    HOST_ATTACHED = auto()
     SHUTTING_DOWN = auto()
     INVALID = auto()
 
@@ -57,6 +58,7 @@ STATUS_CODES: dict[Reason, grpc.StatusCode] = {
     Reason.SESSION_DENIED: grpc.StatusCode.PERMISSION_DENIED,
     Reason.HOST_SUPERSEDED: grpc.StatusCode.ABORTED,
     Reason.HOST_UNKNOWN: grpc.StatusCode.NOT_FOUND,
+    Reason.HOST_ATTACHED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.SHUTTING_DOWN: grpc.StatusCode.UNAVAILABLE,
     Reason.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
 }

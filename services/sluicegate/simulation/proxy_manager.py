@@ -14,6 +14,7 @@ from proxy_manager.core.model import (
     Answer,
     Granted,
     HostedSession,
+    HostPresent,
     HostSettings,
     HostUnknown,
     ReservationLapsed,
@@ -157,7 +158,7 @@ class ProxyManager:
         world.trace.tell(now, "pm", event)
         try:
             effects = self.coordinator.handle(event, now)
-        except (ReservationLapsed, SessionUnknown, HostUnknown) as refusal:
+        except (ReservationLapsed, SessionUnknown, HostUnknown, HostPresent) as refusal:
             world.trace.note(now, "pm", f"refuses {refusal}")
             return refusal
         world.checks.after_proxy(self.coordinator, event, effects)
@@ -282,6 +283,8 @@ class ProxyManager:
                 self._tell_of_capacity()
             case do.KeepHostSettings(settings):
                 self.settings[settings.host_name] = settings
+            case do.ForgetHostSettings(host_name):
+                self.settings.pop(host_name, None)
             case _:
                 assert_never(effect)
 
