@@ -5,6 +5,7 @@ from typing import NoReturn
 import click
 
 from sluicegate.cli.failures import ExitCode, say, told
+from sluicegate.cli.words_of_hosts import COMMANDS as HOST_COMMANDS
 from sluicegate.cli.words_of_maintenance import forget
 from sluicegate.cli.words_of_plans import simulate
 from sluicegate.cli.words_of_runs import backup, restore
@@ -27,6 +28,8 @@ def app(verbose: bool) -> None:
 
 
 for _command in (backup, restore, verify, drill, forget, snapshots, init, up, simulate):
+    app.add_command(_command)
+for _command in HOST_COMMANDS:
     app.add_command(_command)
 
 

@@ -15,6 +15,7 @@ from sluicegate.cli.failures import CommandError
 from sluicegate.cli.passwords import find_password
 from sluicegate.cli.places import must_be_repository, repository_location
 from sluicegate.cli.reporting import print_json
+from sluicegate.cli.tables import lines
 from sluicegate.rpc.text import printable
 
 NANOSECONDS = 10**9
@@ -77,14 +78,9 @@ def _understood(location: str) -> Iterator[None]:
 
 
 def _table(found: list[Snapshot]) -> list[str]:
-    rows = [("id", "time", "host", "paths", "tags"), *map(_row, found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    head = ("id", "time", "host", "paths", "tags")
     many = "1 snapshot" if len(found) == 1 else f"{len(found)} snapshots"
-    return [*(lines if found else []), many]
+    return [*(lines([head, *map(_row, found)], head) if found else []), many]
 
 
 def _row(snapshot: Snapshot) -> tuple[str, str, str, str, str]:

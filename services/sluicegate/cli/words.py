@@ -43,12 +43,17 @@ def slice_bytes(text: str) -> int:
     return size
 
 
-def storage_wait_seconds(text: str) -> int:
-    """How long a run may wait for its storage."""
+def duration(text: str) -> int:
+    """Seconds, as `90s`, `15m`, `2h` or `1d`."""
     try:
-        seconds = parse_seconds(text)
+        return parse_seconds(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def storage_wait_seconds(text: str) -> int:
+    """How long a run may wait for its storage."""
+    seconds = duration(text)
     if seconds > STORAGE_WAIT_SECONDS_MOST:
         raise click.BadParameter(f"{text} is more than 30 days")
     return seconds
@@ -100,3 +105,25 @@ def as_json(command: Command) -> Command:
 def streams(command: Command) -> Command:
     """How many at once."""
     return count("--streams", default=4, help="Sessions at once.")(command)
+
+
+def data_manager(command: Command) -> Command:
+    """The data manager that is asked."""
+    return option(
+        "--server",
+        metavar="ADDR",
+        envvar="SLUICEGATE_SERVER",
+        default="127.0.0.1:7601",
+        help="The data manager, host:port or unix:/path.",
+    )(command)
+
+
+def proxy_manager(command: Command) -> Command:
+    """The proxy manager that is asked."""
+    return option(
+        "--proxy-manager",
+        metavar="ADDR",
+        envvar="SLUICEGATE_PROXY_MANAGER",
+        default="127.0.0.1:7602",
+        help="The proxy manager, host:port or unix:/path.",
+    )(command)
