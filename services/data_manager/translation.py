@@ -121,6 +121,7 @@ def backup_message(standing: Standing) -> pb.Backup:
         status=status_message(standing),
         snapshot_id=run.result_id.hex(),
         parent_snapshot_id=(run.snapshot_id or b"").hex(),
+        path=run.request.source,
     )
 
 

@@ -30,10 +30,21 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Conductor:
-    """One run at one data manager, from the first call to the last word about it."""
+    """One run at one data manager, from the first call to the last word about it.
 
-    def __init__(self, run: Run, where: AbstractAsyncContextManager[str], report: Reporter) -> None:
+    A run that is only looked at goes on after an interrupt.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        where: AbstractAsyncContextManager[str],
+        report: Reporter,
+        *,
+        looks: bool = False,
+    ) -> None:
         self._run = run
+        self._looks = looks
         self._where = where
         self._report = report
         self._stub: Stub | None = None
@@ -112,7 +123,7 @@ class Conductor:
 
     async def _stop(self, work: "asyncio.Task[Standing]") -> None:
         self.interrupted = True
-        if self._stub is None:
+        if self._stub is None or self._looks:
             work.cancel()
             await asyncio.wait({work}, timeout=STOP_SECONDS)
             return

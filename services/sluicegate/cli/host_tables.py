@@ -60,7 +60,7 @@ def host_object(host: pb.Host, sessions: Sequence[pb.HostSession] | None = None)
     made: dict[str, Any] = {
         "event": "host",
         "host": capacity.host_name,
-        "state": _state_name(host),
+        "state": state_name(host),
         "draining": capacity.draining,
         "sessions_max": capacity.sessions_max,
         "limit": host.limit,
@@ -109,10 +109,11 @@ def _state(host: pb.Host) -> str:
     if host.state == pb.HOST_STATE_ATTACHED and host.capacity.draining:
         used = host.capacity.running + host.capacity.held + host.capacity.ending
         return "draining" if used else "drained"
-    return _state_name(host)
+    return state_name(host)
 
 
-def _state_name(host: pb.Host) -> str:
+def state_name(host: pb.Host) -> str:
+    """How a host stands, in one word."""
     return pb.HostState.Name(host.state).removeprefix("HOST_STATE_").lower()
 
 

@@ -122,12 +122,13 @@ def conduct(
     objects: Callable[[Standing], list[dict[str, Any]]] = summary_objects,
     *,
     as_json: bool,
+    looks: bool = False,
 ) -> None:
-    """Sees a run through, says how it ended, and ends the program."""
+    """Sees a run through, says how it ended, and ends the program; `looks` as for a Conductor."""
     if as_json:
         print_json({"event": "started", "run_id": run.run_id})
     with reporter(as_json=as_json) as report:
-        conductor = Conductor(run, place, report)
+        conductor = Conductor(run, place, report, looks=looks)
         standing = asyncio.run(conductor.result())
     code = exit_code(standing, conductor.interrupted)
     if as_json:

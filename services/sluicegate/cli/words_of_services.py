@@ -63,3 +63,15 @@ def up(
     from sluicegate.cli import up as services
 
     services.up(data_manager, proxy_manager, state, sessions, queue_policy, password_file)
+
+
+@click.command()
+@click.argument("addresses", metavar="[ADDR]...", nargs=-1, help="Only the services there.")
+@words.data_manager
+@words.proxy_manager
+@words.as_json
+def health(addresses: tuple[str, ...], server: str, proxy_manager: str, as_json: bool) -> None:
+    """Say whether the services serve and the proxy hosts are there; exits with 1 unless they do."""
+    from sluicegate.cli import health
+
+    health.health(server, proxy_manager, addresses, as_json=as_json)
