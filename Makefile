@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -X dev -m pytest
 BASE ?= $(shell git rev-parse -q --verify origin/main 2>/dev/null | grep -vx "$$(git rev-parse HEAD)" \
           || git rev-parse -q --verify HEAD~1 || git rev-parse HEAD)
 
-.PHONY: demo test setup oracle engine lint proto contracts bench lock clean
+.PHONY: demo test setup oracle engine lint proto contracts bench image lock clean
 
 demo: setup oracle
 	@PYTHONPATH=tests $(BIN)/python -m bench.demo
@@ -60,10 +60,16 @@ bench: setup oracle
 	@$(BIN)/python -m bench.simulated
 	@$(BIN)/python -m bench.control
 
+# What deploy/compose.yaml runs.
+image:
+	docker build -f deploy/Dockerfile -t sluicegate .
+
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate
+
 lock:
-	$(BIN)/pip-compile --quiet --generate-hashes --extra dev --strip-extras --allow-unsafe \
-	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate \
-	  --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
+	$(LOCK) --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
 
 clean:
 	rm -rf .venv build services/sluicegate/v1 services/buf
