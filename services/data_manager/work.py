@@ -213,7 +213,11 @@ def outcome_event(outcome: outcome_pb2.Outcome) -> events.Outcome | None:
 def progress_event(progress: outcome_pb2.Progress) -> events.Progressed:
     """How far a slice is."""
     return events.Progressed(
-        progress.session_id, progress.slice_id, progress.attempt, _counts(progress.counts)
+        progress.session_id,
+        progress.slice_id,
+        progress.attempt,
+        _counts(progress.counts),
+        progress.told,
     )
 
 

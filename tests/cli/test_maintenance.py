@@ -5,8 +5,12 @@ import json
 import pytest
 
 from cli.test_runs import DONE, run
+from sluicegate.cli.client import Standing
+from sluicegate.cli.figures import Pace
+from sluicegate.cli.reporting import first_line, progress_object
 from sluicegate.cli.sizes import parse_calendar
-from sluicegate.v1 import maintenance_pb2
+from sluicegate.v1 import data_manager_service_pb2 as pb
+from sluicegate.v1 import maintenance_pb2, outcome_pb2
 
 HOUR_NS = 3_600 * 10**9
 VERDICTS = [
@@ -94,6 +98,7 @@ async def test_a_program_is_told_the_same(data_manager):
         (["--keep-within", "0d"], "7d or 36h"),
         (["--keep-last", "1", "--group-by", "user"], "user: snapshots are grouped by host"),
         (["xyz"], "at least four digits"),
+        (["xyzw", "--max-unused", "lots"], "write it as 5%, 10G or unlimited"),
     ],
 )
 async def test_what_means_nothing_is_a_usage_error(words, said):
@@ -108,3 +113,32 @@ def test_times_by_the_calendar():
     for wrong in ("", "1", "d", "1d1d", "1.5d", "-1d", "1 d", "1w", "0h"):
         with pytest.raises(ValueError, match="calendar"):
             parse_calendar(wrong)
+
+
+async def test_a_prune_and_a_check_are_asked_for_and_tell_what_they_came_to(data_manager):
+    for words, work, name in (
+        (("prune", "--max-unused", "10G"), {"prune": {"max_unused": "10G"}}, "prune"),
+        (("check", "--read-data"), {"check": {"read_data": True}}, "check"),
+        (("forget", "abcd", "--prune", "--max-unused", "5%"), None, "prune"),
+    ):
+        data_manager.runs.asked.clear()
+        data_manager.runs.will_show(
+            pb.RunStatus(state=pb.RUN_STATE_SUCCEEDED, message="it came to this")
+        )
+        code, out, _ = await run(*words, "--repo", "/r", "--server", data_manager.address)
+        assert code == 0
+        assert f"{name:<10} it came to this" in out
+        [request] = data_manager.runs.asked
+        if work is not None:
+            assert request.work == maintenance_pb2.MaintainWork(**work)
+        else:
+            assert request.work.forget.prune.max_unused == "5%"
+
+
+def test_how_far_it_is_is_shown_instead_of_figures_that_say_nothing():
+    running = pb.RunStatus(state=pb.RUN_STATE_RUNNING, message="12.50% 3 / 24 packs")
+    figures = Pace().figures(Standing(running), 0.0)
+    assert first_line(figures) == "12.50% 3 / 24 packs"
+    assert progress_object(figures)["told"] == "12.50% 3 / 24 packs"
+    running.failure = outcome_pb2.FAILURE_REASON_REPOSITORY_DAMAGED
+    assert "looking" in first_line(Pace().figures(Standing(running), 0.0)), "damage is told later"

@@ -4,7 +4,15 @@ import pytest
 
 from data_manager.core import events
 from data_manager.core.effects import CancelSession, SaveVerdict
-from data_manager.core.model import Failure, RunKind, RunState, SliceKind, UnreadFile, UnreadReason
+from data_manager.core.model import (
+    Counts,
+    Failure,
+    RunKind,
+    RunState,
+    SliceKind,
+    UnreadFile,
+    UnreadReason,
+)
 from data_manager.core.options import Method
 
 VERDICTS = {b"a" * 32: b"kept", b"b" * 32: b"removed"}
@@ -80,3 +88,11 @@ def test_damage_that_it_finds_fails_it_with_all_that_there_is(maintenance):
     run = maintenance.disk.runs["m"]
     assert (run.state, run.failure) == (RunState.FAILED, Failure.REPOSITORY_DAMAGED)
     assert "2 places, first: pack aa is gone" in run.message
+
+
+def test_how_far_it_is_is_told_to_who_watches(maintenance):
+    session_id = maintenance.slice("m:0").session_id
+    maintenance.tell(events.Progressed(session_id, "m:0", 1, Counts(), "12.50% 3 / 24 packs"))
+    standing = maintenance.orchestrator.standing("m")
+    assert standing.run.message == "12.50% 3 / 24 packs"
+    assert maintenance.disk.runs["m"].message == "", "how far it is need not be remembered"

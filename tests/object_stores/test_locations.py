@@ -6,6 +6,7 @@ from container_agent.repository.locations import (
     LocationInvalid,
     ObjectPlace,
     Service,
+    for_restic,
     object_place,
     store_at,
 )
@@ -119,3 +120,19 @@ def test_an_account_at_azure_is_named_as_restic_names_it(monkeypatch):
     monkeypatch.delenv("AZURE_ACCOUNT_KEY")
     monkeypatch.setenv("AZURE_ACCOUNT_SAS", "?sv=2024&sig=c2ln")
     assert str(store_at("azure:container:/a")) == "azure:container:/a"
+
+
+@pytest.mark.parametrize(
+    ("location", "environment", "told"),
+    [
+        ("/a/b", {}, "/a/b"),
+        ("s3:https://server:9000/bucket/a", {}, "s3:https://server:9000/bucket/a"),
+        ("s3:server/bucket/", {}, "s3:https://server/bucket"),
+        ("s3://bucket/a", {}, "s3:https://s3.amazonaws.com/bucket/a"),
+        ("s3://bucket", {"AWS_ENDPOINT_URL": "http://here:1"}, "s3:http://here:1/bucket"),
+        ("gs://bucket/a/b", {}, "gs:bucket:/a/b"),
+        ("az:container:/a", {}, "azure:container:/a"),
+    ],
+)
+def test_restic_is_told_the_same_place_in_its_own_words(location, environment, told):
+    assert for_restic(location, environment) == told

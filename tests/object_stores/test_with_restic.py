@@ -1,5 +1,6 @@
 """restic and we work on one bucket, each with what the other wrote."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,11 @@ from commands import environment, run
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.locations import store_at
 from container_agent.repository.repository import Repository
+from container_agent.session.maintain import maintain
+from container_agent.session.restic import Restic
+from container_agent.session.tally import Tally
 from repositories import SECRET, put
+from sluicegate.v1 import maintenance_pb2
 
 
 def restic(location: str, *arguments: object, code: int = 0) -> str:
@@ -55,6 +60,24 @@ def test_we_read_what_restic_made(location: str, asset: Path):
     reports = [repository.verify_pack(pack) for pack in repository.packs()]
     assert len(reports) == 2 and not any(report.errors for report in reports)
     assert sum(report.blobs for report in reports) > 5
+
+
+def test_prune_and_check_find_the_bucket_and_its_credentials(location: str, asset: Path):
+    Repository.create(store_at(location), SECRET)
+    for _ in range(2):
+        restic(location, "backup", "--force", asset)
+        (asset / "0").write_bytes(os.urandom(200_000))
+    repository, tally = Repository.open(store_at(location), SECRET), Tally()
+    forget = maintenance_pb2.ForgetWork(
+        snapshots=["latest"], prune=maintenance_pb2.PruneWork(max_unused="0")
+    )
+    work = maintenance_pb2.MaintainWork(forget=forget)
+    maintain(work, repository, Restic(location, SECRET), list, tally)
+    assert tally.told.startswith("removed ") and "removed 0 blobs" not in tally.told
+    work = maintenance_pb2.MaintainWork(check=maintenance_pb2.CheckWork(read_data=True))
+    maintain(work, repository, Restic(location, SECRET), list, tally)
+    assert tally.told == "no errors were found"
+    assert store_at(location).names("locks") == []
 
 
 def test_neither_removes_data_while_the_other_writes(location: str):

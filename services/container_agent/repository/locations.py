@@ -1,7 +1,8 @@
 """Where a repository lies, as people write it: a directory, or a place in an object store."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from container_agent.repository.errors import RepositoryMissing
@@ -16,6 +17,7 @@ BUCKET = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._-]{0,221}")
 SERVER = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 # Who asks, before the server; such a location is never repeated in a message.
 KEYS = re.compile(r"(\w+:)?(//)?[^/]*@")
+AMAZON_S3 = "https://s3.amazonaws.com"
 AMAZON = (".amazonaws.com", ".amazonaws.com.cn")
 
 
@@ -65,6 +67,16 @@ def store_at(location: str, budget_seconds: float = BUDGET_SECONDS) -> Store:
     from container_agent.repository.object_stores import ObjectStore
 
     return ObjectStore(place, budget_seconds)
+
+
+def for_restic(location: str, environment: Mapping[str, str]) -> str:
+    """A location as restic takes it, which knows no bucket without a server."""
+    place = object_place(location)
+    if place is None:
+        return location
+    if place.service is Service.S3 and not place.endpoint:
+        place = replace(place, endpoint=environment.get("AWS_ENDPOINT_URL") or AMAZON_S3)
+    return str(place)
 
 
 def object_place(location: str) -> ObjectPlace | None:

@@ -4,7 +4,7 @@ removes holds the exclusive one, which no other may stand beside."""
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -124,10 +124,12 @@ def locks_of(store: Store, sealer: Sealer) -> Iterator[tuple[str, dict[str, Any]
             yield f"locks/{name}", documents.load(store, sealer, "locks", name)
 
 
-def remove_dead(store: Store, sealer: Sealer) -> None:
+def remove_dead(
+    store: Store, sealer: Sealer, judge: Callable[[dict[str, Any]], bool] | None = None
+) -> None:
     """Takes away what sessions left that were killed: restic's prune would wait for them."""
     for name, lock in locks_of(store, sealer):
-        if is_dead(lock):
+        if (judge or is_dead)(lock):
             with suppress(OSError, RepositoryError):
                 store.remove(name)
 
@@ -145,6 +147,14 @@ def is_dead(lock: dict[str, Any]) -> bool:
     # The mark of another user's process may be hidden; that it runs is not.
     now = process_mark(pid)
     return now != mark if now else not is_running(pid)
+
+
+def is_forsaken(lock: dict[str, Any]) -> bool:
+    """Whether restic may be told that nobody holds a lock: it is dead; or it is stale, and either
+    one of ours, whose holders look at the clock before they write, or an exclusive one, which our
+    locks pass over as well. A stale one of others who write is for people to judge."""
+    ours = MARK in lock or bool(lock.get("exclusive"))
+    return is_dead(lock) or (ours and is_stale(lock, time.time_ns()))
 
 
 def is_stale(lock: dict[str, Any], now_ns: int) -> bool:

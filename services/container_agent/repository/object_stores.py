@@ -17,7 +17,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from container_agent.repository.errors import RepositoryDamaged, RepositoryExists, StorageAway
-from container_agent.repository.locations import BUDGET_SECONDS, ObjectPlace, Service
+from container_agent.repository.locations import AMAZON_S3, BUDGET_SECONDS, ObjectPlace, Service
 from container_agent.repository.object_failures import no_credentials, understood
 from container_agent.repository.stores import KINDS, NAME
 
@@ -43,7 +43,6 @@ ENDPOINT = {
     Service.GOOGLE: "GOOGLE_BASE_URL",
     Service.AZURE: "AZURE_STORAGE_ENDPOINT",
 }
-GLOBAL = "https://s3.amazonaws.com"
 
 
 class ObjectStore:
@@ -220,7 +219,7 @@ def server_of(place: ObjectPlace) -> "S3Config":
     config: S3Config = {"disable_bulk_delete": True}
     if region := REGION.fullmatch(place.endpoint):
         config["region"] = region[1]
-    if place.endpoint == GLOBAL:
+    if place.endpoint == AMAZON_S3:
         region_name = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         config["endpoint"] = f"https://s3.{region_name or 'us-east-1'}.amazonaws.com"
     elif place.endpoint:

@@ -17,7 +17,7 @@ from container_agent.repository.errors import (
     RepositoryVersion,
 )
 from container_agent.repository.index import Index
-from container_agent.repository.locks import Lock
+from container_agent.repository.locks import Lock, is_forsaken, remove_dead
 from container_agent.repository.packs import open_blob
 from container_agent.repository.polynomials import random_polynomial
 from container_agent.repository.reading import BlobReader
@@ -183,6 +183,10 @@ class Repository:
         """Writes a snapshot durably; its id. All that it refers to must be durable before."""
         self._check_lock()
         return documents.save(self._store, self._sealer, "snapshots", encode_snapshot(snapshot))
+
+    def remove_forsaken_locks(self) -> None:
+        """Takes away the locks that nobody holds any more and that restic would wait for."""
+        remove_dead(self._store, self._sealer, is_forsaken)
 
     def remove_snapshot(self, snapshot_id: bytes) -> None:
         """Removes a snapshot, while the exclusive lock is held; one that is gone is no error."""

@@ -4,6 +4,7 @@ from container_agent.repository import errors
 from container_agent.repository.forgetting import KeepsNothing
 from container_agent.repository.object_failures import AccessDenied
 from container_agent.repository.stores import FULL
+from container_agent.session.restic import ResticFailed, ResticMissing
 from container_agent.session.tally import Stopped
 from container_agent.session.walking import SourceLost
 from container_agent.storage.write import TargetUnwritable
@@ -25,6 +26,8 @@ REASONS: tuple[tuple[type[Exception], outcome_pb2.FailureReason.ValueType], ...]
     (KeepsNothing, outcome_pb2.FAILURE_REASON_REFUSED),
     (errors.SnapshotUnknown, outcome_pb2.FAILURE_REASON_NOT_FOUND),
     (errors.SnapshotAmbiguous, outcome_pb2.FAILURE_REASON_NOT_FOUND),
+    (ResticMissing, outcome_pb2.FAILURE_REASON_PROGRAM_MISSING),
+    (ResticFailed, outcome_pb2.FAILURE_REASON_TRANSIENT),
     (errors.BlobMissing, outcome_pb2.FAILURE_REASON_REPOSITORY_DAMAGED),
     (errors.RepositoryDamaged, outcome_pb2.FAILURE_REASON_REPOSITORY_DAMAGED),
 )

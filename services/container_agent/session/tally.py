@@ -14,7 +14,8 @@ class Stopped(Exception):
 
 @dataclass(slots=True)
 class Tally:
-    """Counts, named as in the message `Counts`, and the files that could not be read or written.
+    """Counts, named as in the message `Counts`, and the files that could not be read or written;
+    and `told`, what a person is told of how far it is, and at the end of what it came to.
 
     One thread counts; others may look. `stopping` is set from outside; `policy` says what follows
     when something cannot be read, by default that it is listed.
@@ -34,6 +35,7 @@ class Tally:
         default_factory=list
     )
     unread_count: int = 0
+    told: str = ""
 
     def check(self) -> None:
         """Raises `Stopped` when the session was told to stop."""

@@ -18,6 +18,7 @@ from container_agent.session.crawl import crawl
 from container_agent.session.drill import drill
 from container_agent.session.failures import failure_of
 from container_agent.session.maintain import maintain
+from container_agent.session.restic import Restic
 from container_agent.session.restore import restore
 from container_agent.session.restore_crawl import restore_crawl
 from container_agent.session.restore_finish import restore_finish
@@ -32,6 +33,7 @@ from sluicegate.v1 import maintenance_pb2, outcome_pb2, slice_pb2
 # Half a message: the other half is for what may come along.
 PART_BYTES = 400 << 10
 PART_COUNT = 256
+TOLD_LENGTH = 200
 # Kinds that read what others have stored after this session opened the repository.
 LOOKING_AGAIN = frozenset(("seal", "restore_crawl", "verify"))
 
@@ -103,6 +105,7 @@ class Work:
         report: Callable[[Reported], None],
     ) -> None:
         self._opened = OpenedOnce(location, password, master_key)
+        self._restic = Restic(location, password)
         self._tracing = tracing
         self._stopping = stopping
         self._report = report
@@ -124,6 +127,7 @@ class Work:
         try:
             tally.check()
             end.result_id = self._dispatch(slice_, kind, tally)
+            end.message = one_line(tally.told)
         except Exception as error:
             end.failure, end.message = failure_of(error)
             if end.failure == outcome_pb2.FAILURE_REASON_INTERNAL:
@@ -165,7 +169,7 @@ class Work:
                 return verify_packs(slice_.verify_packs, repository, self._packs, tally)
             case "maintain":
                 judged = Judged(slice_, self._report)
-                return maintain(slice_.maintain, repository, judged, tally)
+                return maintain(slice_.maintain, repository, self._restic, judged, tally)
             case _:
                 raise ValueError(f"work of a kind that this version does not know: {slice_}")
 
@@ -175,7 +179,10 @@ class Work:
             return None
         slice_, tally = running
         return outcome_pb2.Progress(
-            slice_id=slice_.slice_id, attempt=slice_.attempt, counts=counts_of(tally)
+            slice_id=slice_.slice_id,
+            attempt=slice_.attempt,
+            counts=counts_of(tally),
+            told=one_line(tally.told)[:TOLD_LENGTH],
         )
 
     def close(self) -> None:

@@ -202,6 +202,7 @@ class Progressed:
     slice_id: str
     attempt: int
     counts: Counts
+    told: str = ""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class Live:
     alone that are not over yet; `ending` those that must be over before a stopped run is.
     `hedges` are the slices that are done a second time, with the sessions that do; `began` when
     running slices began and `times` what those took that are done, for those that may be.
+    `told` is what the running slice says of how far it is, where counts say nothing.
     `starved` when places were asked for and none was got. It is at hand since `added_time`.
     """
 
@@ -35,6 +36,7 @@ class Live:
     ending: set[str] = field(default_factory=set)
     reserving: int = 0
     progress: dict[str, Counts] = field(default_factory=dict)
+    told: str = ""
     unread: list[UnreadFile] = field(default_factory=list)
     unread_bytes: int = 0
     turns: int = 0

@@ -89,6 +89,7 @@ class Failure(StrEnum):
     STORAGE_AWAY = "storage_away"
     OUT_OF_MEMORY = "out_of_memory"
     REFUSED = "refused"
+    PROGRAM_MISSING = "program_missing"
 
 
 class UnreadReason(StrEnum):

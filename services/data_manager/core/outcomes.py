@@ -123,6 +123,7 @@ def progressed(state: State, event: Progressed) -> None:
     if found := _current(state, event):
         live, slice_ = found
         live.progress[slice_.slice_id] = event.counts
+        live.told = event.told
         state.changes.told.add(live.run.run_id)
 
 

@@ -283,7 +283,7 @@ class State:
             if live.slices[key].kind not in UNCOUNTED:
                 counts += progress
         return Standing(
-            replace(live.run, counts=counts),
+            replace(live.run, counts=counts, message=live.run.message or live.told),
             dict(live.tally),
             live.running,
             tuple(live.unread),

@@ -7,7 +7,7 @@ import click
 from sluicegate.cli.failures import ExitCode, say, told
 from sluicegate.cli.words_of_hosts import COMMANDS as HOST_COMMANDS
 from sluicegate.cli.words_of_known_runs import COMMANDS as RUN_COMMANDS
-from sluicegate.cli.words_of_maintenance import forget
+from sluicegate.cli.words_of_maintenance import COMMANDS as MAINTENANCE_COMMANDS
 from sluicegate.cli.words_of_plans import simulate
 from sluicegate.cli.words_of_runs import backup, restore
 from sluicegate.cli.words_of_services import health, init, snapshots, up
@@ -28,9 +28,9 @@ def app(verbose: bool) -> None:
         logging.getLogger().addHandler(logging.NullHandler())
 
 
-for _command in (backup, restore, verify, drill, forget, snapshots, init, up, health, simulate):
+for _command in (backup, restore, verify, drill, snapshots, init, up, health, simulate):
     app.add_command(_command)
-for _command in (*RUN_COMMANDS, *HOST_COMMANDS):
+for _command in (*MAINTENANCE_COMMANDS, *RUN_COMMANDS, *HOST_COMMANDS):
     app.add_command(_command)
 
 

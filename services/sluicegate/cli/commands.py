@@ -107,6 +107,8 @@ def forget(
     repo: str,
     retention: Retention,
     *,
+    prune: bool,
+    max_unused: str,
     server: str | None,
     password_file: Path | None,
     as_json: bool,
@@ -121,7 +123,40 @@ def forget(
     from sluicegate.cli import maintenance
 
     retention = retention._replace(paths=paths)
-    maintenance.forget(place, location, wanted, retention, as_json=as_json)
+    work = maintenance.forget_work(wanted, retention, max_unused if prune else None)
+    maintenance.forget(place, location, work, as_json=as_json)
+
+
+def prune(
+    repo: str,
+    max_unused: str,
+    *,
+    server: str | None,
+    password_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Removes the data that no snapshot refers to."""
+    location = repository_location(repo, server)
+    place = where(server, 1, location, password_file)
+    from sluicegate.cli import maintenance
+
+    maintenance.prune(place, location, max_unused, as_json=as_json)
+
+
+def check(
+    repo: str,
+    read_data: bool,
+    *,
+    server: str | None,
+    password_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Checks a repository by the stock restic."""
+    location = repository_location(repo, server)
+    place = where(server, 1, location, password_file)
+    from sluicegate.cli import maintenance
+
+    maintenance.check(place, location, read_data, as_json=as_json)
 
 
 def _snapshot(given: str) -> str:

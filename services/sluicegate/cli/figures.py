@@ -12,7 +12,7 @@ RATE_SECONDS = 15.0
 
 class Figures(Struct, frozen=True):
     """A run at an instant. What is not known is None; `paused` says what it waits for, if it
-    does."""
+    does, `told` how far it is, where figures do not."""
 
     seconds: float
     files: int
@@ -27,6 +27,7 @@ class Figures(Struct, frozen=True):
     streams: int
     sealing: bool
     paused: str = ""
+    told: str = ""
 
     @property
     def share(self) -> float | None:
@@ -68,6 +69,7 @@ class Pace:
             streams=status.streams,
             sealing=status.state == pb.RUN_STATE_SEALING,
             paused=status.paused_message,
+            told="" if status.failure else status.message,
         )
 
     def _rate(self, done: int, now: float) -> float:

@@ -18,16 +18,31 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def forget(
-    place: Place, location: str, snapshots: tuple[str, ...], retention: Retention, *, as_json: bool
+    place: Place, location: str, forget: maintenance_pb2.ForgetWork, *, as_json: bool
 ) -> None:
     """Removes snapshots by name, or those that a policy does not keep."""
-    work = maintenance_pb2.MaintainWork(forget=forget_work(snapshots, retention))
-    run = MaintenanceRun(new_id(), location, work)
+    run = MaintenanceRun(new_id(), location, maintenance_pb2.MaintainWork(forget=forget))
     conduct(run, place, forget_lines, forget_objects, as_json=as_json)
 
 
-def forget_work(snapshots: tuple[str, ...], chosen: Retention) -> maintenance_pb2.ForgetWork:
-    """A user's choices as the data manager takes them."""
+def prune(place: Place, location: str, max_unused: str, *, as_json: bool) -> None:
+    """Removes the data that no snapshot refers to."""
+    work = maintenance_pb2.MaintainWork(prune=maintenance_pb2.PruneWork(max_unused=max_unused))
+    conduct(MaintenanceRun(new_id(), location, work), place, prune_lines, as_json=as_json)
+
+
+def check(place: Place, location: str, read_data: bool, *, as_json: bool) -> None:
+    """Checks a repository by the stock restic."""
+    work = maintenance_pb2.MaintainWork(check=maintenance_pb2.CheckWork(read_data=read_data))
+    conduct(MaintenanceRun(new_id(), location, work), place, check_lines, as_json=as_json)
+
+
+def forget_work(
+    snapshots: tuple[str, ...], chosen: Retention, prune_unused: str | None
+) -> maintenance_pb2.ForgetWork:
+    """A user's choices as the data manager takes them. With a limit, also if that is empty, it
+    prunes then."""
+    prune = maintenance_pb2.PruneWork(max_unused=prune_unused or "")
     return maintenance_pb2.ForgetWork(
         snapshots=snapshots,
         policy=maintenance_pb2.RetentionPolicy(
@@ -48,6 +63,7 @@ def forget_work(snapshots: tuple[str, ...], chosen: Retention) -> maintenance_pb
         grouping=maintenance_pb2.SnapshotGrouping(**dict.fromkeys(chosen.group_by, True)),
         dry_run=chosen.dry_run,
         allow_none=chosen.allow_none,
+        prune=None if prune_unused is None else prune,
     )
 
 
@@ -73,7 +89,19 @@ def forget_lines(standing: Standing) -> list[str]:
         lines.append(row("dry run", f"would keep {kept} and remove {removed}; nothing was removed"))
     else:
         lines += [row("kept", kept), row("removed", removed)]
+    if told := standing.status.message:
+        lines.append(row("prune", printable(told)))
     return [*lines, time_row(standing)]
+
+
+def prune_lines(standing: Standing) -> list[str]:
+    """What a person wants to know about a prune."""
+    return [row("prune", printable(standing.status.message)), time_row(standing)]
+
+
+def check_lines(standing: Standing) -> list[str]:
+    """What a person wants to know about a check."""
+    return [row("check", printable(standing.status.message)), time_row(standing)]
 
 
 def _many(count: int) -> str:

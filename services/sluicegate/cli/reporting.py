@@ -124,6 +124,8 @@ def first_line(figures: Figures) -> str:
     """Bytes, rate and time left; or what it waits for."""
     if figures.paused:
         return f"paused: {figures.paused.rstrip('.')}; it goes on by itself"
+    if figures.told:
+        return figures.told
     share = figures.share
     if share is None and not figures.seen_bytes:
         return "looking what there is to do"
@@ -159,6 +161,7 @@ def progress_object(figures: Figures) -> dict[str, Any]:
         "streams": figures.streams,
         "sealing": figures.sealing,
         "paused": figures.paused,
+        "told": figures.told,
     }
 
 

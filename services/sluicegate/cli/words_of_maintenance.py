@@ -1,5 +1,6 @@
 """The words of the commands that look after a repository: restic's, with restic's meanings."""
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -13,6 +14,7 @@ from sluicegate.cli.words_of_excludes import several
 from sluicegate.rpc.options import Command, Words, option
 
 COUNT_MOST = 1_000_000
+UNUSED = re.compile(r"[0-9]{1,15}([.][0-9]{1,6})?%|[0-9]{1,15}[kKmMgGtT]?|unlimited", re.ASCII)
 GROUPS = ("host", "paths", "tags")
 
 
@@ -31,6 +33,13 @@ def grouping(text: str) -> frozenset[str]:
         told = f"{', '.join(sorted(unknown))}: snapshots are grouped by {', '.join(GROUPS)}"
         raise click.BadParameter(told)
     return names
+
+
+def unused(text: str) -> str:
+    """How much may stay that is not used."""
+    if not UNUSED.fullmatch(text):
+        raise click.BadParameter(f"{text!r} is no limit; write it as 5%, 10G or unlimited")
+    return text
 
 
 def keep(letter: str, unit: str, told: str) -> Words:
@@ -71,6 +80,15 @@ WORDS = (
         is_flag=True,
         help="Allow a policy that keeps nothing of a group.",
     ),
+)
+
+
+max_unused = option(
+    "--max-unused",
+    metavar="LIMIT",
+    type=unused,
+    show_default=False,
+    help="What is not used and may stay: 5% (restic's default), 10G, unlimited.",
 )
 
 
@@ -128,6 +146,8 @@ def tag_list(text: str) -> tuple[str, ...]:
 @click.argument("snapshots", metavar="[SNAPSHOT]...", nargs=-1, help="Remove these, by name.")
 @words.repo
 @retaining
+@option("--prune", is_flag=True, help="Then prune, by the stock restic.")
+@max_unused
 @words.password_file
 @words.as_json
 @words.server
@@ -135,6 +155,8 @@ def forget(
     snapshots: tuple[str, ...],
     repo: str,
     retention: Retention,
+    prune: bool,
+    max_unused: str | None,
     password_file: Path | None,
     as_json: bool,
     server: str | None,
@@ -146,5 +168,61 @@ def forget(
     from sluicegate.cli import commands
 
     commands.forget(
-        snapshots, repo, retention, server=server, password_file=password_file, as_json=as_json
+        snapshots,
+        repo,
+        retention,
+        prune=prune,
+        max_unused=max_unused or "",
+        server=server,
+        password_file=password_file,
+        as_json=as_json,
     )
+
+
+@click.command()
+@words.repo
+@max_unused
+@words.password_file
+@words.as_json
+@words.server
+def prune(
+    repo: str,
+    max_unused: str | None,
+    password_file: Path | None,
+    as_json: bool,
+    server: str | None,
+) -> None:
+    """Remove the data that no snapshot refers to, by the stock restic on a proxy host.
+
+    It must be alone in the repository: while a backup runs it is refused.
+    """
+    from sluicegate.cli import commands
+
+    commands.prune(
+        repo, max_unused or "", server=server, password_file=password_file, as_json=as_json
+    )
+
+
+@click.command()
+@words.repo
+@option("--read-data", is_flag=True, help="Also read all data back.")
+@words.password_file
+@words.as_json
+@words.server
+def check(
+    repo: str,
+    read_data: bool,
+    password_file: Path | None,
+    as_json: bool,
+    server: str | None,
+) -> None:
+    """Check the repository by the stock restic on a proxy host, a program that we did not write.
+
+    It must be alone in the repository; `verify` need not, and reads with all streams.
+    """
+    from sluicegate.cli import commands
+
+    commands.check(repo, read_data, server=server, password_file=password_file, as_json=as_json)
+
+
+COMMANDS = (forget, prune, check)
