@@ -65,6 +65,8 @@ def test_one_that_finds_the_repository_locked_is_tried_again(maintenance):
         maintenance.failed("m:0", Failure.REPOSITORY_LOCKED, "locked by restic")
         maintenance.ended(session_id)
         assert maintenance.state("m") is RunState.RUNNING
+        standing = maintenance.orchestrator.standing("m")
+        assert standing.run.message == "locked by restic", "who looks is told what it waits for"
         maintenance.pass_time(600.0)
         [session] = maintenance.capacity(1)
         maintenance.grant([session])

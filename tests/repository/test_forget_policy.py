@@ -127,3 +127,11 @@ def test_t24_a_policy_that_keeps_nothing_of_a_group_is_refused():
     with pytest.raises(KeepsNothing, match="no snapshot of here:/a, of which there are 2"):
         refuse_nothing_kept(groups)
     refuse_nothing_kept(judge(history, Policy(last=1), Filter(), Group(), NOW_NS))
+
+
+def test_t24_a_thousand_junk_backups_push_out_nothing_that_is_kept_by_time():
+    originals = [snapshot(NOW_NS - day * 86_400 * SECOND_NS) for day in range(1, 30)]
+    junk = [snapshot(NOW_NS + second * SECOND_NS, ("junk",)) for second in range(-1000, 1000)]
+    policy = Policy(last=3, daily=3, within=Duration(days=30))
+    kept = {v.snapshot for v in decide(originals + junk, policy, NOW_NS) if v.kept}
+    assert kept >= set(originals)

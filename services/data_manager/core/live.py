@@ -22,7 +22,8 @@ class Live:
     alone that are not over yet; `ending` those that must be over before a stopped run is.
     `hedges` are the slices that are done a second time, with the sessions that do; `began` when
     running slices began and `times` what those took that are done, for those that may be.
-    `told` is what the running slice says of how far it is, where counts say nothing.
+    `told` is what the running slice says of how far it is, where counts say nothing; or of what it
+    waits for.
     `starved` when places were asked for and none was got. It is at hand since `added_time`.
     """
 

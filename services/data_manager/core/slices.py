@@ -14,6 +14,7 @@ from data_manager.core.model import (
     Session,
     SessionState,
     Slice,
+    SliceKind,
     SliceState,
     UnreadFile,
     UnreadReason,
@@ -118,6 +119,8 @@ def fail(state: State, live: Live, slice_: Slice, failure: Failure, message: str
         return
     failed = replace(slice_, failures=slice_.failures + 1)
     if failed.failures < FAILURES_MAX:
+        if slice_.kind is SliceKind.MAINTAIN:
+            live.told = message
         put_back(state, live, failed, _delay(state, failed.failures))
     elif slice_.kind in BODIES:
         _give_up(state, live, failed, message)
