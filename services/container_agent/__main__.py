@@ -13,6 +13,8 @@ from pathlib import Path
 import click
 
 from container_agent.host.attach import Attachment
+from container_agent.host.cache import find_cache_directory, made_cache
+from container_agent.host.container_plan import CACHE_DIRECTORY
 from container_agent.host.container_settings import (
     ContainerSettings,
     container_options,
@@ -68,6 +70,8 @@ class Settings:
     containers: ContainerSettings | None = None
     # The same things, begun already.
     head_start: HeadStart | None = None
+    # Shared by all sessions; without one each has what it needs in memory.
+    cache_directory: Path | None = None
 
 
 @asynccontextmanager
@@ -83,7 +87,8 @@ async def running(settings: Settings) -> AsyncIterator[None]:
     )
     with private_socket(settings.run_directory) as path:
         async with await _runtime(settings, path) as runtime, task_group() as tasks:
-            sessions = Sessions(runtime, path, keys, attachment.say, tasks)
+            seen = _cache_of_sessions(settings)
+            sessions = Sessions(runtime, path, keys, attachment.say, tasks, seen)
             server = Server([served(sessions)], [f"unix:{path}"], tracing, reflection=False)
             await server.start()
             await sessions.adopt()
@@ -104,9 +109,17 @@ def _sees_repositories(settings: Settings) -> bool:
     return containers is None or not any(":" in said for said in containers.repository)
 
 
+def _cache_of_sessions(settings: Settings) -> Path | None:
+    """The cache directory as sessions see it."""
+    if settings.cache_directory is None or settings.containers is None:
+        return settings.cache_directory
+    return Path(CACHE_DIRECTORY)
+
+
 async def _runtime(settings: Settings, path: Path) -> DockerRuntime | ProcessRuntime:
     if settings.containers is not None:
-        told = settings.containers, settings.host_name
+        cache = made_cache(settings.cache_directory)
+        told = settings.containers, settings.host_name, cache
         engine, plan = await asyncio.to_thread(engine_and_plan, *told)
         return DockerRuntime(
             engine,
@@ -215,6 +228,12 @@ FAULTS = (
     type=click.Path(path_type=Path),
     help="Holds the repositories' password. Else SLUICEGATE_PASSWORD_FILE, ...",
 )
+@option(
+    "--cache-directory",
+    type=click.Path(path_type=Path),
+    help="Where sessions share the index of a large repository, on a disk of this host. Else"
+    " SLUICEGATE_CACHE_DIRECTORY, ...",
+)
 @container_options
 def container_agent(
     proxy_manager: str,
@@ -222,6 +241,7 @@ def container_agent(
     sessions_max: int,
     run_directory: Path | None,
     password_file: Path | None,
+    cache_directory: Path | None,
     **said_of_containers: object,
 ) -> None:
     """Offers this host to a proxy manager until SIGTERM or SIGINT."""
@@ -230,6 +250,7 @@ def container_agent(
     containers = settings_of(said_of_containers)
     with told("container-agent", *FAULTS):
         password = find_password(password_file, os.environ)
+        cache = find_cache_directory(cache_directory, os.environ, in_containers=bool(containers))
         settings = Settings(
             proxy_manager,
             host_name,
@@ -237,6 +258,7 @@ def container_agent(
             run_directory,
             lambda: password,
             containers=containers,
+            cache_directory=cache,
         )
         serve(running(settings), lambda _: f"{host_name} attached to {proxy_manager}")
 

@@ -4,11 +4,13 @@ The same code and the same calls as when they are deployed apart, on unix socket
 can reach.
 """
 
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from container_agent import __main__ as container_agent
+from container_agent.host.cache import find_cache_directory
 from container_agent.host.head_start import HeadStart
 from data_manager import __main__ as data_manager
 from proxy_manager import __main__ as proxy_manager
@@ -38,6 +40,7 @@ async def embedded(streams: int, begun: HeadStart) -> AsyncIterator[str]:
                     home / "host",
                     begun.keys.password,
                     head_start=begun,
+                    cache_directory=find_cache_directory(None, os.environ),
                 )
             ),
         ):

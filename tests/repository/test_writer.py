@@ -1,7 +1,6 @@
 """What a flush promised is there; what it could not promise it says, each time it is asked."""
 
 import hashlib
-import json
 import os
 import random
 import subprocess
@@ -9,16 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from commands import PASSWORD, check_repository
-from container_agent.repository import index as index_module
-from container_agent.repository import index_table
-from container_agent.repository.blobs import BlobKind, Place
+from container_agent.repository.blobs import BlobKind
 from container_agent.repository.errors import RepositoryDamaged
-from container_agent.repository.index import Index, encode_index
-from container_agent.repository.packs import PackedBlob
 from container_agent.repository.repository import Repository
 from container_agent.repository.stores import LocalStore
 from repositories import SECRET, put, reopen
@@ -144,61 +137,3 @@ def test_a_blob_that_is_damaged_in_one_pack_is_read_from_another(location: Path)
         (location / "data" / harmed.hex()[:2] / harmed.hex()).write_bytes(b"")
     with pytest.raises(RepositoryDamaged, match="too short"):
         reopen(location).read_blob(BlobKind.DATA, blob_id)
-
-
-IDS = st.binary(min_size=32, max_size=32)
-LENGTHS = st.integers(32, (1 << 32) - 1)
-PACKED = st.builds(
-    PackedBlob, st.sampled_from(BlobKind), IDS, LENGTHS, LENGTHS, st.just(0) | LENGTHS
-)
-PACKS = st.dictionaries(IDS, st.lists(PACKED, min_size=1, max_size=8), max_size=4)
-
-
-@given(PACKS, PACKS, st.booleans())
-def test_the_index_finds_what_was_loaded_and_added_and_nothing_else(loaded, added, small):
-    index = Index()
-    with pytest.MonkeyPatch.context() as patched:
-        if small:
-            patched.setattr(index_module, "ADDED_MIN", 0)
-            patched.setattr(index_table, "LOOSE_MAX", 3)
-        index.load(encode_index([pack]) for pack in loaded.items())
-        index.add(added.items())
-    expected: dict[tuple[BlobKind, bytes], set[Place]] = {}
-    for packs in (loaded, added):
-        for pack_id, packed in packs.items():
-            for blob in packed:
-                places = expected.setdefault((blob.kind, blob.blob_id), set())
-                places.add(Place(pack_id, *blob[2:]))
-    for (kind, blob_id), places in expected.items():
-        assert index.find(kind, blob_id) in places
-        assert set(index.places(kind, blob_id)) <= places
-        assert index.find(BlobKind(1 - kind), blob_id) is None or (
-            (BlobKind(1 - kind), blob_id) in expected
-        )
-    assert index.find(BlobKind.DATA, b"?" * 32) is None or (BlobKind.DATA, b"?" * 32) in expected
-    # A session never adds a blob twice; of a blob in two added packs the later one counts.
-    last = {blob[:2]: pack_id for pack_id, packed in added.items() for blob in packed}
-    named = loaded.keys() | set(last.values())
-    assert named <= index.pack_ids() <= loaded.keys() | added.keys()
-
-
-BLOB = {"id": "0" * 64, "type": "data", "offset": 0, "length": 40}
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        {},
-        {"packs": [{}]},
-        {"packs": [{"id": "xy", "blobs": []}]},
-        {"packs": [{"id": "00", "blobs": [{"id": "00", "type": "data"}]}]},
-        {"packs": [{"id": "00", "blobs": [{"id": "", "type": "odd", "offset": 0, "length": 1}]}]},
-        {"packs": [{"id": "00", "blobs": [{"id": "00", "type": "data", "offset": -1}]}]},
-        {"packs": 5},
-        {"packs": [{"id": "0" * 64, "blobs": [BLOB | {"id": "0 " * 32}]}]},
-        {"packs": [{"id": "0 " * 32, "blobs": [BLOB]}]},
-    ],
-)
-def test_what_is_no_index_is_damage(document):
-    with pytest.raises(RepositoryDamaged, match="index file"):
-        Index().load([json.dumps(document).encode()])

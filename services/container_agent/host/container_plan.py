@@ -20,6 +20,8 @@ LOG_BYTES = 1 << 20
 # Inside a container: where it hears who it is, and where its host agent's socket lies.
 BIRTH = "/run/sluicegate/birth"
 SOCKET_DIRECTORY = "/run/sluicegate/agent"
+# And what it shares with the other sessions of its host, if there is a cache.
+CACHE_DIRECTORY = "/run/sluicegate/cache"
 COMMAND = ("python3", "-P", "-m", "container_agent.session.alone", BIRTH)
 # To read files of every owner and mode. And what a restore takes: to write them as they were.
 READING = ("DAC_READ_SEARCH",)
@@ -49,6 +51,7 @@ class ContainerPlan:
     network: str = "none"
     limits: Limits = Limits()
     cgroup_parent: str = ""
+    cache: Path | None = None
 
     @property
     def capabilities(self) -> tuple[str, ...]:
@@ -74,10 +77,12 @@ class ContainerPlan:
         }
 
     def _host_config(self, door: Path, socket: Path) -> dict[str, object]:
-        own = (
+        own = [
             Mount(os.fspath(door), BIRTH, read_only=True),
             Mount(os.fspath(socket.parent), SOCKET_DIRECTORY, read_only=True),
-        )
+        ]
+        if self.cache is not None:
+            own.append(Mount(os.fspath(self.cache), CACHE_DIRECTORY, read_only=False))
         return {
             "Mounts": [mount.fields() for mount in (*with_submounts(self.mounts), *own)],
             "ReadonlyRootfs": True,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -39,7 +40,9 @@ class ContainerSettings:
     cgroup_parent: str = ""
 
 
-def engine_and_plan(settings: ContainerSettings, host_name: str) -> tuple[Engine, ContainerPlan]:
+def engine_and_plan(
+    settings: ContainerSettings, host_name: str, cache: Path | None = None
+) -> tuple[Engine, ContainerPlan]:
     """The engine, and what it is to make. MountRefused, or EngineFailed when it does not answer or
     has no such image."""
     # Takes time to load, which a command that runs without containers has not.
@@ -61,6 +64,7 @@ def engine_and_plan(settings: ContainerSettings, host_name: str) -> tuple[Engine
         settings.network,
         limits,
         settings.cgroup_parent,
+        cache,
     )
     return engine, plan
 

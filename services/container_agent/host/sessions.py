@@ -65,12 +65,14 @@ class Sessions:
         keys: OpenedKeys,
         say: Callable[[pb.AttachRequest], None],
         tasks: asyncio.TaskGroup,
+        cache_directory: Path | None = None,
     ) -> None:
         self._runtime = runtime
         self._socket = socket
         self._keys = keys
         self._say = say
         self._tasks = tasks
+        self._cache_directory = b"" if cache_directory is None else bytes(cache_directory)
         self._sessions: dict[str, Session] = {}
         self._changed = asyncio.Event()
 
@@ -207,7 +209,12 @@ class Sessions:
     async def _hand_over(self, session: Session, work: session_pb2.SessionWork) -> None:
         """What is said to the session meanwhile comes after its work."""
         key = await self._keys.known(work.repository.location)
-        start = session_pb.SessionStart(work=work, password=self._keys.password(), master_key=key)
+        start = session_pb.SessionStart(
+            work=work,
+            password=self._keys.password(),
+            master_key=key,
+            cache_directory=self._cache_directory,
+        )
         session.begin(session_pb.RunResponse(start=start))
 
     async def _until(self, condition: Callable[[], bool]) -> None:

@@ -1,6 +1,7 @@
 """Seals and opens byte strings: AES-256-CTR, then Poly1305-AES, as the format wants them."""
 
 import base64
+import hmac
 import os
 import threading
 from dataclasses import dataclass
@@ -71,7 +72,12 @@ class Sealer:
 
     def __init__(self, key: MasterKey) -> None:
         self._r = key.r
+        self._root = key.encrypt + key.k
         self._ciphers = Ciphers(key)
+
+    def derived(self, purpose: bytes) -> bytes:
+        """A secret of 32 bytes for another purpose, which tells nothing of the key."""
+        return hmac.digest(self._root, purpose, "sha256")
 
     def seal(self, plain: bytes | memoryview) -> bytes:
         """iv ‖ ciphertext ‖ tag, with a fresh iv."""

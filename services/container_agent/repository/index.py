@@ -1,118 +1,112 @@
-"""The index: where each blob lies, as the repository's index files tell it, held compactly."""
+"""The index: where each blob lies, as the repository's index files tell it."""
 
 import threading
-from collections.abc import Iterable
-from typing import Annotated, Literal, NamedTuple
-
-import msgspec
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
 
 from container_agent.repository.blobs import BlobKind, Place
-from container_agent.repository.errors import RepositoryDamaged
+from container_agent.repository.index_documents import WrittenPack
+from container_agent.repository.index_file import IndexFile, IndexFileBroken, ids_in
 from container_agent.repository.index_table import ROW, Table, TableBuilder, key_of
-from container_agent.repository.packs import PackedBlob
 
-ID_BYTES = 32
-Word = Literal["data", "tree"]
-WORDS: tuple[Word, Word] = ("data", "tree")
-KINDS = {word: kind for kind, word in enumerate(WORDS)}
-# restic keeps an index file well below 8 MiB; a blob takes about 150 bytes in it.
-BLOBS_PER_FILE = 40_000
 # What was added takes several times the room of a row until it becomes one.
 ADDED_MIN = 20_000
 ADDED_PART = 8
 
-WrittenPack = tuple[bytes, list[PackedBlob]]
-Id = Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
-Bytes = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
-
-
-class ToldBlob(msgspec.Struct, gc=False, omit_defaults=True):
-    """A blob as an index file names it."""
-
-    id: Id
-    type: Word
-    offset: Bytes
-    length: Bytes
-    uncompressed_length: Bytes = 0
-
-
-class ToldPack(msgspec.Struct, gc=False):
-    """A pack as an index file names it."""
-
-    id: Id
-    blobs: list[ToldBlob]
-
-
-class Told(msgspec.Struct, gc=False):
-    """An index file. Reading it into types checks it, and takes a sixth of the time of objects."""
-
-    packs: list[ToldPack] | None
-
-
-_index_files = msgspec.json.Decoder(Told)
+T = TypeVar("T")
 
 
 class State(NamedTuple):
-    """The two halves of an index, which change together."""
+    """The parts of an index, which change together: the file that this host's sessions share, if
+    there is one; what further index files name; and what this session has added."""
 
+    file: IndexFile | None
     table: Table
     added: dict[bytes, Place]
+
+    def find(self, kind: BlobKind, blob_id: bytes) -> Place | None:
+        """Where a blob lies, or None."""
+        file, table, added = self
+        key = key_of(kind, blob_id)
+        if added and (place := added.get(key)) is not None:
+            return place
+        place = table.find(key)
+        return file.find(kind, blob_id) if place is None and file is not None else place
+
+    def places(self, kind: BlobKind, blob_id: bytes) -> list[Place]:
+        """Every place of a blob, the newest first."""
+        key = key_of(kind, blob_id)
+        added = self.added.get(key)
+        newest = [] if added is None else [added]
+        oldest = [] if self.file is None else self.file.find_all(kind, blob_id)
+        return newest + self.table.find_all(key) + oldest
+
+    def pack_ids(self) -> frozenset[bytes]:
+        """Every pack that is named."""
+        added = frozenset(place.pack_id for place in self.added.copy().values())
+        return added.union(
+            self.table.packs, () if self.file is None else ids_in(self.file.pack_ids())
+        )
 
 
 class Index:
     """All blobs that the repository's indexes name, and those that this session has added.
 
-    About 50 bytes a blob. Several threads may look things up while others add.
+    About 50 bytes a blob, and of those in the file none. Several threads may look things up while
+    others add. `mend` is told of a file that turns out to be broken, and loads anew without it; no
+    answer is drawn from what is broken.
     """
 
-    def __init__(self) -> None:
-        self._state = State(TableBuilder().build(), {})
+    def __init__(self, mend: Callable[[IndexFile], None]) -> None:
+        self._state = State(None, TableBuilder().build(), {})
+        self._mend = mend
         self._changing = threading.Lock()
 
-    def load(self, documents: Iterable[bytes]) -> None:
-        """Takes in the JSON of index files anew; RepositoryDamaged when one is none. What was
-        added stays."""
-        builder = TableBuilder()
-        for document in documents:
-            add_document(builder, document)
-        table = builder.build()
+    @property
+    def file(self) -> IndexFile | None:
+        """The file that is shared."""
+        return self._state.file
+
+    def load(self, file: IndexFile | None, table: Table) -> None:
+        """Takes in anew what the index files name. What was added stays."""
         with self._changing:
-            added = self._state.added.items()
-            missing = {key: place for key, place in added if table.find(key) is None}
-            self._state = State(table, missing)
+            state = State(file, table, {})
+            for key, place in self._state.added.items():
+                if state.table.find(key) is None:
+                    state.added[key] = place
+            self._state = state
 
     def find(self, kind: BlobKind, blob_id: bytes) -> Place | None:
         """Where a blob lies, or None."""
-        key = key_of(kind, blob_id)
-        table, added = self._state
-        if added and (place := added.get(key)) is not None:
-            return place
-        return table.find(key)
+        return self._look(lambda state: state.find(kind, blob_id))
 
     def places(self, kind: BlobKind, blob_id: bytes) -> list[Place]:
         """Every place where a blob lies; two sessions may have stored it at once."""
-        key = key_of(kind, blob_id)
-        state = self._state
-        found = state.table.find_all(key)
-        if (added := state.added.get(key)) is not None:
-            found.insert(0, added)
-        return found
+        return self._look(lambda state: state.places(kind, blob_id))
+
+    def pack_ids(self) -> frozenset[bytes]:
+        """Every pack that is named."""
+        return self._look(State.pack_ids)
+
+    def _look(self, look: Callable[[State], T]) -> T:
+        while True:
+            state = self._state
+            try:
+                return look(state)
+            except IndexFileBroken:
+                assert state.file is not None
+                self._mend(state.file)
 
     def add(self, packs: Iterable[WrittenPack]) -> None:
         """Takes in packs that have just been written and named."""
         with self._changing:
-            table, added = self._state
+            file, table, added = self._state
             for pack_id, blobs in packs:
                 for blob in blobs:
                     place = Place(pack_id, blob.offset, blob.length, blob.uncompressed_length)
                     added[key_of(blob.kind, blob.blob_id)] = place
             if len(added) > max(ADDED_MIN, len(table) // ADDED_PART):
-                self._state = State(merged(table, added), {})
-
-    def pack_ids(self) -> frozenset[bytes]:
-        """Every pack that is named."""
-        table, added = self._state
-        return frozenset(table.packs) | {place.pack_id for place in added.copy().values()}
+                self._state = State(file, merged(table, added), {})
 
 
 def merged(table: Table, added: dict[bytes, Place]) -> Table:
@@ -123,42 +117,3 @@ def merged(table: Table, added: dict[bytes, Place]) -> Table:
         for key, place in added.items()
     )
     return builder.build()
-
-
-def add_document(builder: TableBuilder, document: bytes) -> None:
-    """Takes in one index file."""
-    try:
-        for pack in _index_files.decode(document).packs or ():
-            (pack_id,) = ids_of([pack.id])
-            builder.add_rows(rows_of(pack.blobs, builder.number_of(pack_id)))
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise RepositoryDamaged(f"An index file is damaged: {error!r}.") from error
-
-
-def rows_of(blobs: list[ToldBlob], pack: int) -> list[bytes]:
-    """The rows of a pack's blobs."""
-    row, kinds = ROW.pack, KINDS
-    return [
-        row(blob_id, kinds[b.type], pack, b.offset, b.length, b.uncompressed_length)
-        for blob_id, b in zip(ids_of([b.id for b in blobs]), blobs, strict=True)
-    ]
-
-
-def ids_of(told: list[str]) -> list[bytes]:
-    """Ids of 64 characters each as bytes; ValueError when there is one that is none."""
-    ids = bytes.fromhex("".join(told))
-    if len(ids) != ID_BYTES * len(told):
-        raise ValueError("spaces in an id")
-    return [ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)]
-
-
-def encode_index(packs: Iterable[WrittenPack]) -> bytes:
-    """The JSON of an index file that names these packs."""
-    told = [ToldPack(pack_id.hex(), list(map(told_of, blobs))) for pack_id, blobs in packs]
-    return msgspec.json.encode(Told(told))
-
-
-def told_of(blob: PackedBlob) -> ToldBlob:
-    """A blob as an index file names it."""
-    kind, blob_id, offset, length, uncompressed_length = blob
-    return ToldBlob(blob_id.hex(), WORDS[kind], offset, length, uncompressed_length)

@@ -7,6 +7,13 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from container_agent.repository.blobs import BlobKind, Place
+from container_agent.repository.index_documents import (
+    ID_BYTES,
+    KINDS,
+    ToldBlob,
+    decode_index,
+    ids_of,
+)
 
 # Blob id and kind, by which rows are sorted; then pack number, offset, length, plain length.
 ROW = struct.Struct(">32sBIIII")
@@ -86,8 +93,12 @@ class TableBuilder:
         self._pack_numbers: dict[bytes, int] = {}
         self._loose: list[bytes] = []
         self._parts: list[bytearray] = []
+        self._count = 0
         if table is not None:
             self._take(table)
+
+    def __len__(self) -> int:
+        return self._count
 
     def _take(self, table: Table) -> None:
         for pack_id in table.packs:
@@ -101,11 +112,17 @@ class TableBuilder:
             self._packs.append(pack_id)
         return number
 
+    def add_document(self, document: bytes) -> None:
+        """Adds what an index file names; RepositoryDamaged when it is none."""
+        for pack in decode_index(document):
+            self.add_rows(rows_of(pack.blobs, self.number_of(ids_of([pack.id]))))
+
     def add_rows(self, rows: Iterable[bytes]) -> None:
         """Adds blobs, each a packed `ROW`."""
         coming = iter(rows)
         while some := list(islice(coming, LOOSE_MAX)):
             self._loose += some
+            self._count += len(some)
             if len(self._loose) >= LOOSE_MAX:
                 self._pack_loose()
 
@@ -119,13 +136,13 @@ class TableBuilder:
         """The table. The builder is empty then."""
         if self._parts:
             self._pack_loose()
-        count = sum(map(len, self._parts)) // ROW_BYTES + len(self._loose)
-        bits = min(BUCKET_BITS_MAX, max(8, (count // BUCKET_ROWS).bit_length()))
+        bits = min(BUCKET_BITS_MAX, max(8, (self._count // BUCKET_ROWS).bit_length()))
         rows, starts = bytearray(), array("Q")
         for first, some in self._sorted():
             starts.extend(starts_in(some, first, len(rows), bits))
             rows += b"".join(some)
         starts.append(len(rows))
+        self._count = 0
         return Table(self._packs, rows, starts, bits)
 
     def _sorted(self) -> Iterator[tuple[range, list[bytes]]]:
@@ -140,6 +157,23 @@ class TableBuilder:
         for number, part in enumerate(self._parts):
             self._parts[number] = bytearray()
             yield range(number, number + 1), sorted(rows_in(part))
+
+
+def table_of(documents: Iterable[bytes]) -> Table:
+    """All that index files name; RepositoryDamaged when one is none."""
+    builder = TableBuilder()
+    for document in documents:
+        builder.add_document(document)
+    return builder.build()
+
+
+def rows_of(blobs: list[ToldBlob], pack: int) -> list[bytes]:
+    """The rows of a pack's blobs."""
+    row, kinds, ids = ROW.pack, KINDS, ids_of([b.id for b in blobs])
+    return [
+        row(ids[at : at + ID_BYTES], kinds[b.type], pack, b.offset, b.length, b.uncompressed_length)
+        for at, b in zip(range(0, len(ids), ID_BYTES), blobs, strict=True)
+    ]
 
 
 def rows_in(rows: bytearray) -> Iterator[bytes]:

@@ -2,8 +2,10 @@
 
 import json
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from container_agent.repository import documents, keys
@@ -17,6 +19,8 @@ from container_agent.repository.errors import (
     RepositoryVersion,
 )
 from container_agent.repository.index import Index
+from container_agent.repository.index_cache import IndexCache
+from container_agent.repository.index_file import IndexFile
 from container_agent.repository.locks import Lock, is_forsaken, remove_dead
 from container_agent.repository.packs import open_blob
 from container_agent.repository.polynomials import random_polynomial
@@ -32,11 +36,15 @@ VERSION = 2
 class Repository:
     """An open repository. Reading is for any thread."""
 
-    def __init__(self, store: Store, sealer: Sealer, repository_id: str) -> None:
+    def __init__(
+        self, store: Store, sealer: Sealer, repository_id: str, cache: Path | None = None
+    ) -> None:
         self.id = repository_id
         self._store = store
         self._sealer = sealer
-        self._index = Index()
+        self._index = Index(self._mend_index)
+        self._cache = IndexCache(cache, repository_id, sealer.derived(b"index file"))
+        self._loading = threading.Lock()
         self._lock: Lock | None = None
 
     @classmethod
@@ -63,8 +71,11 @@ class Repository:
             raise RepositoryExists(f"A repository lies at {store} already.") from None
 
     @classmethod
-    def open(cls, store: Store, password: bytes, master_key: bytes = b"") -> "Repository":
-        """Opens it, by its master key where that is known, else by the password.
+    def open(
+        cls, store: Store, password: bytes, master_key: bytes = b"", cache: Path | None = None
+    ) -> "Repository":
+        """Opens it, by its master key where that is known, else by the password. With a cache
+        directory, a large index is a file there that all sessions of the host share.
 
         RepositoryMissing, WrongPassword, or RepositoryVersion for any but 2.
         """
@@ -84,12 +95,26 @@ class Repository:
                 f"The repository at {store} is of version {version}; this Sluicegate works with "
                 f"version {VERSION}: {advice}."
             )
-        return cls(store, sealer, str(config.get("id", "")))
+        return cls(store, sealer, identity_of(config), cache)
 
     def load_index(self) -> None:
-        """Reads what the repository's index files name now."""
+        """Takes in what the repository's index files name now."""
+        with self._loading:
+            self._load_index()
+
+    def _load_index(self) -> None:
         names = self._store.names("index")
-        self._index.load(documents.read(self._store, self._sealer, "index", n) for n in names)
+        self._index.load(*self._cache.load(names, self._read_index_files))
+
+    def _read_index_files(self, names: Sequence[str]) -> Iterator[bytes]:
+        return documents.read_many(self._store, self._sealer, "index", names)
+
+    def _mend_index(self, broken: IndexFile) -> None:
+        """Loads the index anew without a file that is broken, unless another thread has."""
+        with self._loading:
+            if self._index.file is broken:
+                self._cache.broken(broken)
+                self._load_index()
 
     def has(self, kind: BlobKind, blob_id: bytes) -> bool:
         """Whether the index names a blob."""
@@ -201,6 +226,13 @@ class Repository:
     def verify_pack(self, pack_id: bytes) -> PackReport:
         """Reads a whole pack and checks its name, its header, every blob, and the index."""
         return verify_pack(self._store, self._sealer, self._index, pack_id)
+
+
+def identity_of(config: dict[str, Any]) -> str:
+    """The repository's id; RepositoryDamaged when it is none."""
+    if not NAME.fullmatch(identity := str(config.get("id", ""))):
+        raise RepositoryDamaged("The config of the repository is damaged: its id is none.")
+    return identity
 
 
 def open_config(store: Store, password: bytes, master_key: bytes) -> tuple[Sealer, dict[str, Any]]:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from container_agent.repository import documents
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.crypto import Sealer
-from container_agent.repository.index import BLOBS_PER_FILE, Index, encode_index
-from container_agent.repository.packs import OpenPack, PackedBlob, SealedBlob, seal_blob
+from container_agent.repository.index import Index
+from container_agent.repository.index_documents import BLOBS_PER_FILE, WrittenPack, encode_index
+from container_agent.repository.packs import OpenPack, SealedBlob, seal_blob
 from container_agent.repository.stores import Store
 
 THREADS = 2
@@ -21,8 +22,6 @@ SMALL_BYTES = 64 << 10
 SEALING_BYTES_MAX = 12 << 20
 PACK_BYTES = 16 << 20
 STORING_MAX = 2
-
-WrittenPack = tuple[bytes, list[PackedBlob]]
 
 
 class Sealing(NamedTuple):

@@ -5,12 +5,14 @@ goes from slice to slice by itself and leaves what became of each for the loop t
 """
 
 import asyncio
+import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from container_agent.session.link import Link, standing_of
@@ -143,7 +145,11 @@ class Runner:
             location = self._begin.work.repository.location
             password = self._begin.password
             key = self._begin.master_key
-            self._work = Work(location, password, key, self._tracing, self._stopping, self._report)
+            directory = self._begin.cache_directory
+            cache = Path(os.fsdecode(directory)) if directory else None
+            self._work = Work(
+                location, password, key, self._tracing, self._stopping, self._report, cache
+            )
         return self._work.perform(slice_)
 
     def _report(self, reported: Said) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -48,8 +49,11 @@ class OpenedOnce:
     """The repository of a session: opened for its first slice, held by a shared lock to its end, or
     until a slice comes that takes a lock of its own."""
 
-    def __init__(self, location: str, password: bytes, master_key: bytes) -> None:
+    def __init__(
+        self, location: str, password: bytes, master_key: bytes, cache: Path | None
+    ) -> None:
         self._location = location
+        self._cache = cache
         self._master_key = master_key
         self._password = password
         self._repository: Repository | None = None
@@ -77,7 +81,9 @@ class OpenedOnce:
         return repository
 
     def _open(self) -> Repository:
-        return Repository.open(store_at(self._location), self._password, self._master_key)
+        return Repository.open(
+            store_at(self._location), self._password, self._master_key, self._cache
+        )
 
     def _hold(self, repository: Repository) -> None:
         with ExitStack() as held:
@@ -103,8 +109,9 @@ class Work:
         tracing: Tracing,
         stopping: threading.Event,
         report: Callable[[Reported], None],
+        cache: Path | None = None,
     ) -> None:
-        self._opened = OpenedOnce(location, password, master_key)
+        self._opened = OpenedOnce(location, password, master_key, cache)
         self._restic = Restic(location, password)
         self._tracing = tracing
         self._stopping = stopping

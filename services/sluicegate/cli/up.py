@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from container_agent import __main__ as container_agent
+from container_agent.host.cache import find_cache_directory
 from data_manager import __main__ as data_manager
 from proxy_manager import __main__ as proxy_manager
 from sluicegate.cli.failures import CommandError
@@ -55,7 +56,12 @@ async def _serve(
         await stack.enter_async_context(
             container_agent.running(
                 container_agent.Settings(
-                    proxies, host_name(), sessions, home / "host", lambda: password
+                    proxies,
+                    host_name(),
+                    sessions,
+                    home / "host",
+                    lambda: password,
+                    cache_directory=find_cache_directory(None, os.environ),
                 )
             )
         )
