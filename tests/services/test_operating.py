@@ -129,20 +129,24 @@ def test_runs_of_every_kind_are_listed_and_shown(
         ("verify", *at),
         ("drill", *at),
         ("forget", *at, "--keep-last", 1),
+        ("prune", *at),
+        ("check", *at),
     ):
         text(deployed, *words)
     for plural, of in (
         ("backups", [str(asset)]),
         ("restores", [f"{tmp_path}/restored"]),
         ("verifies", ["drill", "verify"]),
-        ("maintenances", ["forget"]),
+        ("maintenances", ["check", "prune", "forget"]),
     ):
         runs = told(deployed, plural)
         assert [run["of"] for run in runs] == of
         for run in runs:
             assert told(deployed, "status", run["run_id"]) == [run]
             assert "state      succeeded" in text(deployed, "status", run["run_id"])
-    [forget] = told(deployed, "maintenances")
+    check, prune, forget = told(deployed, "maintenances")
+    assert "no errors were found" in text(deployed, "status", check["run_id"])
+    assert "remain" in text(deployed, "status", prune["run_id"])
     assert "kept       1 snapshot" in text(deployed, "status", forget["run_id"])
     assert "no backup, restore, verify or maintenance" in refused(deployed, "status", "none")
 

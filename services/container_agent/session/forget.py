@@ -34,10 +34,12 @@ def forget(
         if not work.snapshots and not work.allow_none:
             refuse_nothing_kept(groups)
         told(messages(groups))
-        for verdict in (verdict for group in groups for verdict in group):
+        removed = [v.snapshot for verdicts in groups for v in verdicts if not v.kept]
+        for number, snapshot in enumerate(removed):
             tally.check()
-            if not verdict.kept:
-                repository.remove_snapshot(verdict.snapshot.snapshot_id)
+            tally.told = f"{number:,} of {len(removed):,} snapshots removed"
+            repository.remove_snapshot(snapshot.snapshot_id)
+        tally.told = ""
 
 
 def judged(work: maintenance_pb2.ForgetWork, repository: Repository) -> list[list[Verdict]]:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from sluicegate.cli.calls import CALL_SECONDS, answer
 from sluicegate.cli.client import BackupRun, MaintenanceRun, RestoreRun, Run, Standing, VerifyRun
 from sluicegate.cli.failures import CommandError
-from sluicegate.cli.maintenance import forget_lines
+from sluicegate.cli.maintenance import check_lines, forget_lines, prune_lines
 from sluicegate.cli.summary import backup_lines, drill_lines, restore_lines, verify_lines
 from sluicegate.rpc.refusals import Reason, Refusal
 from sluicegate.v1 import data_manager_service_pb2 as pb
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sluicegate.v1.data_manager_service_pb2_grpc import DataManagerServiceAsyncStub as Stub
 
 PAGE_RUNS = 100
+MAINTENANCE_LINES = {"forget": forget_lines, "prune": prune_lines, "check": check_lines}
 
 
 class Known(Struct, frozen=True):
@@ -39,8 +40,13 @@ class Known(Struct, frozen=True):
             message.status,
             getattr(message, "snapshot_id", ""),
             getattr(message, "parent_snapshot_id", ""),
-            dry_run=self.kind is RESTORE and message.plan.dry_run,
+            dry_run=self._dry_run,
         )
+
+    @property
+    def _dry_run(self) -> bool:
+        dry: bool = self.kind is RESTORE and self.message.plan.dry_run
+        return dry or (self.kind is MAINTENANCE and self.message.work.forget.dry_run)
 
     @property
     def run(self) -> Run:
@@ -113,8 +119,8 @@ MAINTENANCE = Kind(
     "maintenance",
     "maintenances",
     lambda id_, repo, of: MaintenanceRun(id_, repo, of.work),
-    lambda of: b"forget",
-    lambda of: forget_lines,
+    lambda of: (of.work.WhichOneof("work") or "").encode(),
+    lambda of: MAINTENANCE_LINES.get(of.work.WhichOneof("work"), forget_lines),
 )
 KINDS = (BACKUP, RESTORE, VERIFY, MAINTENANCE)
 
