@@ -70,6 +70,8 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 lock:
 	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
 	$(LOCK) --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
+	$(LOCK) --constraint requirements.lock --only-build-deps --build-deps-for wheel \
+	  --output-file deploy/build.lock pyproject.toml
 
 clean:
 	rm -rf .venv build services/sluicegate/v1 services/buf

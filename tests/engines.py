@@ -110,6 +110,14 @@ class Host:
 
     def make(self) -> None:
         self.directory.mkdir()
+        self.make_network()
+        for controller in CONTROLLERS:
+            (CGROUPS / controller / self.group).mkdir()
+        for file in ("cpuset.cpus", "cpuset.mems"):
+            whole = (CGROUPS / "cpuset" / file).read_text()
+            (CGROUPS / "cpuset" / self.group / file).write_text(whole)
+
+    def make_network(self) -> None:
         run("ip", "netns", "add", self.group)
         run("ip", "link", "add", f"v{self.group}", "type", "veth", "peer", "name", "eth0",
             "netns", self.group)  # fmt: skip
@@ -117,11 +125,10 @@ class Host:
         run("ip", "-n", self.group, "addr", "add", f"{self.address}/24", "dev", "eth0")
         for device in ("eth0", "lo"):
             run("ip", "-n", self.group, "link", "set", device, "up")
-        for controller in CONTROLLERS:
-            (CGROUPS / controller / self.group).mkdir()
-        for file in ("cpuset.cpus", "cpuset.mems"):
-            whole = (CGROUPS / "cpuset" / file).read_text()
-            (CGROUPS / "cpuset" / self.group / file).write_text(whole)
+
+    def network_options(self) -> tuple[str, ...]:
+        """How its engine's own network is."""
+        return ("--bip", f"172.{29 + self.number}.0.1/16")
 
     def start_engine(self, *options: str) -> None:
         """Starts the engine and waits for it."""
@@ -133,7 +140,7 @@ class Host:
                     "dockerd", "--data-root", self.directory / "root", "--exec-root",
                     self.directory / "exec", "--pidfile", self.directory / "docker.pid",
                     "-H", self.socket, "--cgroup-parent", f"/{self.group}", "--live-restore",
-                    "--bip", f"172.{29 + self.number}.0.1/16", "--log-level", "warn", *options,
+                    *self.network_options(), "--log-level", "warn", *options,
                 ),
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
             )  # fmt: skip

@@ -3,12 +3,14 @@
 No registry is needed, and what is tested is what is there: `docker import` of a root file system.
 """
 
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
@@ -18,28 +20,46 @@ UNUSED = shutil.ignore_patterns(
     "config-*", "turtledemo", "lib2to3",
 )  # fmt: skip
 # What ldd does not find, as it is loaded by name.
-LOADED = ("libnss_files.so.2", "libresolv.so.2", "libgcc_s.so.1", "libstdc++.so.6")
+LOADED = (
+    "libnss_files.so.2", "libresolv.so.2", "libgcc_s.so.1", "libstdc++.so.6", "libpthread.so.0",
+    "libdl.so.2", "librt.so.1",
+)  # fmt: skip
 LIBRARIES = (Path("/lib/x86_64-linux-gnu"), Path("/usr/lib/x86_64-linux-gnu"))
+PIP_FILES = ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
 FILES = {"etc/passwd": "root:x:0:0:root:/root:/bin/sh\n", "etc/group": "root:x:0:\n"}
 
 
 def build(archive: Path) -> None:
     """Writes the root file system as a tar archive."""
+    with _root(archive) as root:
+        packages = _python(root)
+        shutil.copy2(shutil.which("restic") or "", root / "usr/local/bin/restic")
+        for file, path in _installed("sluicegate"):
+            (packages / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, packages / path)
+        services = Path(__file__).parents[1] / "services"
+        for package in ("container_agent", "sluicegate", "buf"):
+            shutil.copytree(services / package, packages / package, dirs_exist_ok=True)
+
+
+def build_base(archive: Path) -> None:
+    """The same with pip alone, and how this machine's pip is told where packages are: in place of
+    the base image that deploy/Dockerfile names."""
+    with _root(archive) as root:
+        packages = _python(root)
+        pip = importlib.util.find_spec("pip")
+        assert pip and pip.origin, "there is no pip here"
+        shutil.copytree(Path(pip.origin).parent, packages / "pip")
+        for file in filter(os.path.exists, PIP_FILES):
+            (root / file[1:]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(os.path.realpath(file), root / file[1:])
+
+
+@contextmanager
+def _root(archive: Path) -> Iterator[Path]:
+    """A root file system, which is in the archive after the block."""
     root = archive.with_suffix(".root")
-    python = Path(sys.base_prefix)
-    inside = root / "usr/local"
-    shutil.copytree(python / "lib" / VERSION, inside / "lib" / VERSION, ignore=UNUSED)
-    (inside / "bin").mkdir()
-    shutil.copy2(python / "bin" / VERSION, inside / "bin" / VERSION)
-    (inside / "bin/python3").symlink_to(VERSION)
-    shutil.copy2(shutil.which("restic") or "", inside / "bin/restic")
-    packages = inside / "lib" / VERSION / "site-packages"
-    for file, path in _installed("sluicegate"):
-        (packages / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file, packages / path)
-    services = Path(__file__).parents[1] / "services"
-    for package in ("container_agent", "sluicegate", "buf"):
-        shutil.copytree(services / package, packages / package, dirs_exist_ok=True)
+    yield root
     for name in ("bin", "tmp", "proc", "sys", "dev", "run", "etc", "lib64", "lib"):
         (root / name).mkdir(exist_ok=True)
     for path, text in FILES.items():
@@ -48,6 +68,18 @@ def build(archive: Path) -> None:
     _copy_libraries(root)
     subprocess.run(["tar", "-C", root, "-cf", archive, "."], check=True)
     shutil.rmtree(root)
+
+
+def _python(root: Path) -> Path:
+    """This machine's Python, without packages; the directory for those."""
+    python, inside = Path(sys.base_prefix), root / "usr/local"
+    shutil.copytree(python / "lib" / VERSION, inside / "lib" / VERSION, ignore=UNUSED)
+    (inside / "bin").mkdir()
+    shutil.copy2(python / "bin" / VERSION, inside / "bin" / VERSION)
+    (inside / "bin/python3").symlink_to(VERSION)
+    packages = inside / "lib" / VERSION / "site-packages"
+    packages.mkdir()
+    return packages
 
 
 def _installed(distribution: str, seen: set[str] | None = None) -> Iterator[tuple[Path, Path]]:

@@ -106,14 +106,18 @@ def test_systemd_finds_no_fault_with_the_units(tmp_path: Path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_what_runs_in_the_image_is_of_the_versions_that_are_tested():
-    """Its lock file has, by hash, what the programs need of the one for developers."""
-    tested = blocks((HERE / "requirements.lock").read_text())
-    runs = blocks((DEPLOY / "requirements.lock").read_text())
-    assert set(runs) < set(tested)
-    project = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]
-    needed = {re.split(r"[><=,\[]", line)[0] for line in project["dependencies"]}
-    assert needed <= {block.split("==")[0] for block in runs}
+def test_what_the_image_is_made_of_is_of_the_versions_that_are_tested():
+    """Its lock files have, by hash, what the programs need of the one for developers."""
+    tested = set(blocks((HERE / "requirements.lock").read_text()))
+    project = tomllib.loads((HERE / "pyproject.toml").read_text())
+    for lock, wanted in (
+        ("requirements.lock", project["project"]["dependencies"]),
+        ("build.lock", project["build-system"]["requires"]),
+    ):
+        taken = set(blocks((DEPLOY / lock).read_text()))
+        assert taken < tested, lock
+        needed = {re.split(r"[><=,\[]", line)[0] for line in wanted}
+        assert needed <= {block.split("==")[0] for block in taken}, lock
 
 
 def blocks(lock: str) -> list[str]:
