@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from container_agent.host.attach import Attachment
+from container_agent.host.cache import VARIABLE as CACHE_VARIABLE
 from container_agent.host.cache import find_cache_directory, made_cache
 from container_agent.host.container_plan import CACHE_DIRECTORY
 from container_agent.host.container_settings import (
@@ -231,8 +232,9 @@ FAULTS = (
 @option(
     "--cache-directory",
     type=click.Path(path_type=Path),
-    help="Where sessions share the index of a large repository, on a disk of this host. Else"
-    " SLUICEGATE_CACHE_DIRECTORY, ...",
+    envvar=CACHE_VARIABLE,
+    help="Where sessions share the index of a large repository, on a disk of this host; by default"
+    " below ~/.cache.",
 )
 @container_options
 def container_agent(
