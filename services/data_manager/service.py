@@ -6,7 +6,7 @@ from typing import Any
 
 from data_manager.assets import Assets
 from data_manager.core.events import CancelAsked, StorageLimited
-from data_manager.core.model import RunKind, Standing
+from data_manager.core.model import Request, RunKind, Standing
 from data_manager.driver import Driver
 from data_manager.maintenance import (
     maintenance_answer,
@@ -96,11 +96,17 @@ class DataManagerService(pb_grpc.DataManagerServiceServicer):
     async def CreateBackup(
         self, request: pb.CreateBackupRequest, context: Context
     ) -> pb.CreateBackupResponse:
-        asset = await self._assets.get(request.asset_id)
-        # Ten thousand patterns take half a second to judge.
-        wanted = await asyncio.to_thread(backup_request, request, asset)
+        wanted = await self._wanted(request)
         standing = await self._driver.begin(request.backup_id, wanted)
         return pb.CreateBackupResponse(backup=backup_message(standing))
+
+    async def CreateBackups(
+        self, request: pb.CreateBackupsRequest, context: Context
+    ) -> pb.CreateBackupsResponse:
+        wanted = [await self._wanted(backup) for backup in request.backups]
+        for backup, run in zip(request.backups, wanted, strict=True):
+            await self._driver.begin(backup.backup_id, run)
+        return pb.CreateBackupsResponse()
 
     async def GetBackup(
         self, request: pb.GetBackupRequest, context: Context
@@ -250,6 +256,11 @@ class DataManagerService(pb_grpc.DataManagerServiceServicer):
     ) -> pb.CancelMaintenanceResponse:
         await self._cancel(RunKind.MAINTENANCE, request.maintenance_id)
         return pb.CancelMaintenanceResponse()
+
+    async def _wanted(self, request: pb.CreateBackupRequest) -> Request:
+        asset = await self._assets.get(request.asset_id)
+        # Ten thousand patterns take half a second to judge.
+        return await asyncio.to_thread(backup_request, request, asset)
 
     async def _standing(self, kind: RunKind, run_id: str) -> Standing:
         standing = await self._driver.watches.standing(run_id)

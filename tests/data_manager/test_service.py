@@ -116,6 +116,32 @@ async def test_what_was_verified_is_remembered(client: Client):
     assert unknown.reason is Reason.RUN_UNKNOWN
 
 
+async def test_r14_backups_of_a_set_of_assets_begin_by_one_request(client: Client):
+    for asset in (ASSET, pb.Asset(asset_id="b", path=b"/else")):
+        await client.call("CreateAsset", asset=asset)
+
+    def of(*assets: str, streams: int = 2) -> list[pb.CreateBackupRequest]:
+        return [
+            pb.CreateBackupRequest(
+                backup_id=f"b-{asset}", asset_id=asset, repository=REPOSITORY,
+                options=pb.BackupOptions(streams=streams),
+            )
+            for asset in assets
+        ]  # fmt: skip
+
+    refused = await client.refused("CreateBackups", backups=of("a", "nobody"))
+    assert refused.reason is Reason.ASSET_UNKNOWN
+    assert not (await client.call("ListBackups")).backups, "none has begun"
+    for _ in range(2):
+        await client.call("CreateBackups", backups=of("a", "b"))
+    for asset, path in (("a", b"/data/\xff"), ("b", b"/else")):
+        last = (await client.watch("WatchBackup", backup_id=f"b-{asset}"))[-1].backup
+        assert (last.status.state, last.path) == (pb.RUN_STATE_SUCCEEDED, path)
+    other = await client.refused("CreateBackups", backups=of("a", streams=3))
+    assert other.reason is Reason.BACKUP_EXISTS
+    assert isinstance(await client.refused("CreateBackups"), InvalidMessage)
+
+
 async def test_what_was_restored_is_remembered(client: Client):
     for restore_id, target in (("r1", b"/to"), ("r2", b"/else/\xff")):
         plan = slice_pb2.RestorePlan(snapshot="latest", target=target, include=b"/x", dry_run=True)

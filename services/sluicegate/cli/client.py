@@ -22,13 +22,15 @@ TERMINAL = frozenset(
 
 class Standing(Struct, frozen=True):
     """How a run stands. One with `dry_run` has written nothing, and counts what it would write.
-    `verdicts` are those of a forget that is over."""
+    `verdicts` are those of a forget that is over, `parts` the standings of a set, each with its
+    path."""
 
     status: pb.RunStatus
     snapshot_id: str = ""
     parent_snapshot_id: str = ""
     dry_run: bool = False
     verdicts: tuple[maintenance_pb2.Verdict, ...] = ()
+    parts: "tuple[tuple[bytes, Standing], ...]" = ()
 
     @property
     def terminal(self) -> bool:
@@ -66,15 +68,21 @@ class BackupRun(Struct, frozen=True):
     options: pb.BackupOptions
 
     async def create(self, stub: "Stub") -> None:
-        asset = pb.Asset(asset_id=asset_id(self.path), path=self.path)
-        await stub.CreateAsset(pb.CreateAssetRequest(asset=asset), timeout=CALL_SECONDS)
-        request = pb.CreateBackupRequest(
+        await stub.CreateAsset(self.asset_request(), timeout=CALL_SECONDS)
+        await stub.CreateBackup(self.backup_request(), timeout=CALL_SECONDS)
+
+    def asset_request(self) -> pb.CreateAssetRequest:
+        """Makes its path's asset known."""
+        return pb.CreateAssetRequest(asset=pb.Asset(asset_id=asset_id(self.path), path=self.path))
+
+    def backup_request(self) -> pb.CreateBackupRequest:
+        """Begins it."""
+        return pb.CreateBackupRequest(
             backup_id=self.run_id,
-            asset_id=asset.asset_id,
+            asset_id=asset_id(self.path),
             repository=slice_pb2.Repository(location=self.repository),
             options=self.options,
         )
-        await stub.CreateBackup(request, timeout=CALL_SECONDS)
 
     async def watch(self, stub: "Stub") -> AsyncIterator[Standing]:
         async for seen in stub.WatchBackup(pb.WatchBackupRequest(backup_id=self.run_id)):

@@ -15,11 +15,12 @@ from sluicegate.cli.places import absolute, asset_path, repository_location, whe
 PART = re.compile(r"[0-9]+/[0-9]+")
 PART_NUMBERS = range(1, 1 << 32)
 PARTS_MAX = 256
+PATHS_MAX = 100
 SNAPSHOT = re.compile(r"latest|[0-9a-f]{4,64}")
 
 
 def backup(
-    path: str,
+    paths: tuple[str, ...],
     repo: str,
     choices: Choices,
     excluding: Excluding,
@@ -28,14 +29,16 @@ def backup(
     password_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Backs up one path."""
+    """Backs up one path, or several together; one that is named twice counts once."""
     location = repository_location(repo, server)
-    asset = asset_path(path, server)
+    assets = tuple(dict.fromkeys(asset_path(path, server) for path in paths))
+    if len(assets) > PATHS_MAX:
+        raise UsageError(f"{len(assets)} paths: one command backs up at most {PATHS_MAX}")
     passed_over = gathered(excluding)
     place = where(server, choices.streams, location, password_file)
     from sluicegate.cli import runs
 
-    runs.backup(place, location, asset, runs.options(choices, passed_over), as_json=as_json)
+    runs.backup(place, location, assets, runs.options(choices, passed_over), as_json=as_json)
 
 
 def restore(

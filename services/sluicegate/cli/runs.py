@@ -13,6 +13,7 @@ from sluicegate.cli.client import BackupRun, RestoreRun, Run, Standing, VerifyRu
 from sluicegate.cli.conduct import Conductor
 from sluicegate.cli.failures import ExitCode, say
 from sluicegate.cli.reporting import print_json, reporter
+from sluicegate.cli.sets import BackupSet, set_lines, set_objects
 from sluicegate.cli.summary import (
     backup_lines,
     damage_lines,
@@ -45,10 +46,19 @@ def options(choices: Choices, excluding: Excluding) -> pb.BackupOptions:
 
 
 def backup(
-    place: Place, location: str, asset: bytes, options: pb.BackupOptions, *, as_json: bool
+    place: Place,
+    location: str,
+    paths: tuple[bytes, ...],
+    options: pb.BackupOptions,
+    *,
+    as_json: bool,
 ) -> None:
-    """Backs up one path."""
-    conduct(BackupRun(new_id(), asset, location, options), place, backup_lines, as_json=as_json)
+    """Backs up one path, or a set of them."""
+    runs = tuple(BackupRun(new_id(), path, location, options) for path in paths)
+    if len(runs) == 1:
+        conduct(runs[0], place, backup_lines, as_json=as_json)
+    else:
+        conduct(BackupSet(new_id(), runs), place, set_lines, set_objects, as_json=as_json)
 
 
 def plan(
@@ -134,7 +144,7 @@ def conduct(
     if as_json:
         for made in objects(standing):
             print_json(made)
-    elif code in (ExitCode.ALL, ExitCode.SOME_UNREAD):
+    elif standing.parts or code in (ExitCode.ALL, ExitCode.SOME_UNREAD):
         print("\n".join(lines(standing)))
     elif damaged := damage_lines(standing):
         print("\n".join(damaged))

@@ -11,7 +11,7 @@ from sluicegate.rpc.options import option
 
 
 @click.command()
-@click.argument("path", metavar="PATH", help="A directory or a file.")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, help="Directories or files.")
 @words.repo
 @words.password_file
 @words.one_of(
@@ -58,7 +58,7 @@ from sluicegate.rpc.options import option
 @words.as_json
 @words.server
 def backup(
-    path: str,
+    paths: tuple[str, ...],
     repo: str,
     password_file: Path | None,
     method: str | None,
@@ -74,11 +74,14 @@ def backup(
     as_json: bool,
     server: str | None,
 ) -> None:
-    """Back up PATH. Exits with 3 when some files could not be read; they are listed."""
+    """Back up each PATH into a snapshot of its own, several at once.
+
+    Exits with 3 when some files could not be read; they are listed.
+    """
     from sluicegate.cli import commands
 
     commands.backup(
-        path,
+        paths,
         repo,
         Choices(
             method=method or "",
