@@ -118,9 +118,11 @@ def deployed(
     sessions: int = 3,
     proxies_options: tuple[object, ...] = (),
     host_options: Mapping[str, tuple[object, ...]] | None = None,
+    asset: Path | None = None,
 ) -> Iterator[Deployment]:
     """The services on this machine, an agent in each host's network."""
-    asset, repository, target = (directory / name for name in ("asset", "repository", "target"))
+    asset = asset or directory / "asset"
+    repository, target = directory / "repository", directory / "target"
     for path in (repository, target):
         path.mkdir(parents=True, exist_ok=True)
     listen = f"{hosts[0].network.address}:0"

@@ -169,6 +169,12 @@ class Host:
         self.docker("import", "-c", "ENV PATH=/usr/local/bin:/bin",
             "-c", "ENV PYTHONDONTWRITEBYTECODE=1", archive, IMAGE)  # fmt: skip
 
+    def empty_image(self) -> str:
+        """An image in which there is nothing that could be started."""
+        nothing = self.directory / "nothing.tar"
+        run("tar", "-cf", nothing, "-T", "/dev/null")
+        return self.docker("import", nothing).strip()
+
     def cut_off(self, *directions: str) -> None:
         """Drops what comes in (INPUT), or goes out (OUTPUT), or both."""
         for chain in directions:

@@ -126,7 +126,7 @@ class DockerRuntime:
             await self._containers.call(self._engine.create, container.name, fields)
             await self._containers.call(self._engine.start, container.name)
         finally:
-            container.made = True
+            container.is_made()
 
     async def _opened(self, container: SessionContainer) -> int:
         """The door of a container that waits at it; StartFailed when it ends before."""

@@ -21,6 +21,11 @@ class SessionContainer:
         """Whether the engine has confirmed that nothing is left of it."""
         return self._gone.done()
 
+    def is_made(self) -> None:
+        """The engine lists it from now on; what became of it since is looked at."""
+        self.made = True
+        self._look()
+
     def kill(self) -> None:
         """Ends it at once; the engine is asked until it confirms."""
         self.unwanted = True

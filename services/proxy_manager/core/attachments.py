@@ -145,7 +145,8 @@ def _reconcile(state: State, host_name: str, fact: HostedSession) -> None:
         state.forget_if_done(session)
     elif session.fenced or (place is not None and place.stage is Stage.ENDING):
         _adopt(state, session, Stage.ENDING)
-        state.tell(host_name, Kill(fact.session_id, 0.0))
+        # Asked first: one that ends by itself leaves no lock behind in the repository.
+        state.tell(host_name, Kill(fact.session_id, state.times.grace_seconds))
     elif place is None:
         _adopt(state, session, Stage.RUNNING if session.initiated else Stage.HELD)
         _obey_early(state, session)
