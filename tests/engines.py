@@ -18,6 +18,9 @@ from pathlib import Path
 CGROUPS = Path("/sys/fs/cgroup")
 CONTROLLERS = ("cpu", "cpuacct", "memory", "pids", "blkio", "freezer", "cpuset", "devices")
 START_SECONDS = 40.0
+# The path of an engine's socket has to be short.
+HOME = Path("/tmp")
+PREFIX = "sluicegate-engines-"
 IMAGE = "sluicegate-session:test"
 
 
@@ -39,10 +42,14 @@ class Network:
         return f"{self.prefix}.1"
 
 
+def network_of(pid: int) -> Network:
+    """The network of a test run: no two that are alive have the same."""
+    return Network(f"sg{pid % 1000000}", f"10.{200 + pid // 250 % 50}.{pid % 250}")
+
+
 @contextmanager
 def network() -> Iterator[Network]:
-    number = os.getpid() % 250 + 1
-    made = Network(f"sg{os.getpid() % 100000}", f"10.211.{number}")
+    made = network_of(os.getpid())
     run("ip", "link", "add", made.name, "type", "bridge")
     try:
         run("ip", "addr", "add", f"{made.address}/24", "dev", made.name)
@@ -227,15 +234,18 @@ class Host:
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                if f"{self.directory}/exec" in command and words in command:
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
+                if f"{self.directory}/exec".encode() in command and words.encode() in command:
                     found.append(int(process.name))
         return found
 
 
 @contextmanager
-def hosts(directory: Path, archive: Path, names: Sequence[str]) -> Iterator[list[Host]]:
+def hosts(archive: Path, names: Sequence[str]) -> Iterator[list[Host]]:
     """Proxy hosts with their engines up and the image in them."""
+    _clear_away()
+    directory = HOME / f"{PREFIX}{os.getpid()}"
+    directory.mkdir(mode=0o700)
     made: list[Host] = []
     with network() as shared:
         try:
@@ -249,3 +259,17 @@ def hosts(directory: Path, archive: Path, names: Sequence[str]) -> Iterator[list
         finally:
             for host in made:
                 host.remove()
+            directory.rmdir()
+
+
+def _clear_away() -> None:
+    """What test runs that were killed have left."""
+    for left in HOME.glob(f"{PREFIX}*"):
+        pid = int(left.name.removeprefix(PREFIX))
+        if Path(f"/proc/{pid}").exists():
+            continue
+        shared = network_of(pid)
+        for number, directory in enumerate(sorted(left.iterdir()), 1):
+            Host(directory.name, number, shared, directory).remove()
+        run("ip", "link", "del", shared.name, check=False)
+        left.rmdir()

@@ -20,7 +20,7 @@ def image_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def both(tmp_path_factory: pytest.TempPathFactory, image_archive: Path) -> Iterator[list[Host]]:
+def both(image_archive: Path) -> Iterator[list[Host]]:
     """Hosts a and b. Whoever breaks one mends it."""
-    with hosts(tmp_path_factory.mktemp("engines"), image_archive, ("a", "b")) as made:
+    with hosts(image_archive, ("a", "b")) as made:
         yield made

@@ -36,7 +36,7 @@ def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running(
     directory: Path, asset: Path, hosts: list[Host], slice_bytes: str = "4MiB", **options: tuple
 ) -> Iterator[tuple[Deployment, Callable[[], dict]]]:
-    """A backup in the midst of its work on all these hosts, and how to hear that it is well over."""
+    """A backup in its midst on all these hosts, and how to hear that it is well over."""
     with deployed(
         directory,
         hosts,

@@ -24,6 +24,7 @@ class Container:
     """A container that ends when it is killed."""
 
     out_of_memory = False
+    mark = ""
 
     def __init__(self) -> None:
         self.killed = asyncio.Event()

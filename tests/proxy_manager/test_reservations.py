@@ -188,7 +188,7 @@ def test_f22_a_session_that_its_data_manager_does_not_believe_in_is_ended(hello_
         happens.reverse()
     effects = [effect for event in happens for effect in core.handle(event, 1.0)]
     told = [effect.order for effect in effects if isinstance(effect, do.TellHost)]
-    assert told == [do.Kill("lost", 0.0)]
+    assert told == [do.Kill("lost", Times().grace_seconds)]
     outcome = Outcome("lost", 1, "", ends_session=True)
     core.handle(ev.OutcomesRelayed("a", 1, (outcome,)), 1.0)
     core.handle(ev.SessionGone("a", 1, "lost"), 1.0)

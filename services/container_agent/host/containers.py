@@ -15,6 +15,7 @@ from container_agent.host.session_container import SessionContainer
 
 LOOK_SECONDS = 10.0
 AGAIN_SECONDS = 1.0
+SETTLE_SECONDS = 0.2
 END_SECONDS = 30.0
 # What engines add to the number of the signal that ended a process.
 SIGNALLED = 128
@@ -113,11 +114,16 @@ class Containers:
         if container := self._known.pop(name, None):
             container.bury(how, out_of_memory=out_of_memory)
 
+    def _happened(self) -> None:
+        self._due.set()
+        # Engines tell that a container ended a moment before they list it as such.
+        self._loop.call_later(SETTLE_SECONDS, self._due.set)
+
     def _watch(self) -> None:
         """In a thread of its own, for as long as this process lives: calls come from it."""
         while not self._loop.is_closed():
             with suppress(EngineFailed, RuntimeError):
-                self._engine.watch(lambda: self._loop.call_soon_threadsafe(self._due.set))
+                self._engine.watch(lambda: self._loop.call_soon_threadsafe(self._happened))
             threading.Event().wait(AGAIN_SECONDS)
 
 

@@ -15,6 +15,7 @@ from container_agent.host.engine import Engine, EngineFailed
 from container_agent.host.session_container import SessionContainer
 from container_agent.host.sessions import START_SECONDS, Found, StartFailed
 from container_agent.host.warm_pool import Ready, WarmPool
+from container_agent.repository.identity import CONTAINER_MARK
 
 READY_SECONDS = 0.02
 # How long a session dials again when its host agent is gone. By then its lease is long over.
@@ -81,7 +82,8 @@ class DockerRuntime:
         none to be had. It will say hello on the socket."""
         ready = await self._pool.take()
         inside = f"{SOCKET_DIRECTORY}/{socket.name}"
-        birth = Birth(session_id, token, inside, REDIAL_SECONDS, self._environment)
+        environment = {**self._environment, CONTAINER_MARK: ready.container.mark}
+        birth = Birth(session_id, token, inside, REDIAL_SECONDS, environment)
         try:
             self._doors.tell(ready.door, ready.container.name, birth, data_manager_id)
         except OSError as error:

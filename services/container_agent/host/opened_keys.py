@@ -1,4 +1,5 @@
-"""The master keys of the repositories that this host works on, each derived once.
+"""The master keys of the repositories that this host works on, each derived once, and what it does
+there itself.
 
 Imports little, so that it can begin before anything else is loaded.
 """
@@ -6,6 +7,7 @@ Imports little, so that it can begin before anything else is loaded.
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 
 # Storage that hangs is the session's to hang on, where it is seen.
 WAIT_SECONDS = 5.0
@@ -49,6 +51,16 @@ class OpenedKeys:
         except TimeoutError:
             return b""
 
+    def remove_locks(self, location: str, mark: str) -> None:
+        """Takes away, some time, the locks in a repository of a container that is gone: without
+        that they would stand for half an hour, and nobody could prune. Where this process does not
+        reach the repository they do."""
+        if self._derives:
+            key = self.begin(location)
+            threading.Thread(
+                target=_remove_locks, args=(location, key, mark), name="locks", daemon=True
+            ).start()
+
     def _derive(self, location: str, key: "Future[bytes]") -> None:
         # In this thread, beside whatever else is being loaded.
         from container_agent.repository.errors import RepositoryError
@@ -60,3 +72,14 @@ class OpenedKeys:
         except (RepositoryError, OSError, ValueError, KeyError):
             secret = b""
         key.set_result(secret)
+
+
+def _remove_locks(location: str, key: "Future[bytes]", mark: str) -> None:
+    from container_agent.repository.crypto import MasterKey, Sealer
+    from container_agent.repository.errors import RepositoryError
+    from container_agent.repository.locations import store_at
+    from container_agent.repository.locks import remove_marked
+
+    if secret := key.result():
+        with suppress(RepositoryError, OSError, ValueError):
+            remove_marked(store_at(location), Sealer(MasterKey.of(secret)), mark)

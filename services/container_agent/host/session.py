@@ -16,7 +16,11 @@ ACKNOWLEDGE_SECONDS = 1.0
 
 
 class Container(Protocol):
-    """What a session runs in. `out_of_memory` tells of one that is gone that this is why."""
+    """What a session runs in. `out_of_memory` tells of one that is gone that this is why; `mark`,
+    if it has one, is how its locks in a repository are known."""
+
+    @property
+    def mark(self) -> str: ...
 
     @property
     def out_of_memory(self) -> bool: ...
@@ -49,6 +53,7 @@ class Session:
         self.heard_out = asyncio.Event()
         self.container: Container | None = None
         self.started = False
+        self.location = ""
         self.draining = False
         self._soon: asyncio.TimerHandle | None = None
         self.killed = False
@@ -61,7 +66,7 @@ class Session:
 
     def resume(self, standing: session_pb.SessionStanding) -> None:
         """It was up before this process was, and says how far it is."""
-        self.started = standing.started
+        self.started, self.location = standing.started, standing.location
         self.last_number = standing.last_outcome_number
         self.relay.resume(standing.through_outcome_number)
         self.tell_acknowledged()

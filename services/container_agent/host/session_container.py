@@ -17,6 +17,11 @@ class SessionContainer:
         self._gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     @property
+    def mark(self) -> str:
+        """How it is known in a repository."""
+        return self.name
+
+    @property
     def gone(self) -> bool:
         """Whether the engine has confirmed that nothing is left of it."""
         return self._gone.done()

@@ -141,6 +141,8 @@ class SessionProcess:
 
     # The kernel kills for want of memory whom it likes, and does not tell why.
     out_of_memory = False
+    # The next session of its host sees that its process is no more.
+    mark = ""
 
     def __init__(self, pid: int, errors: IO[bytes], alive: int) -> None:
         self.pid = pid

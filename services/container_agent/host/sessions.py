@@ -1,19 +1,22 @@
 """The sessions of this host: from the order to create one until its last outcome is committed."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from container_agent.host.opened_keys import OpenedKeys
-from container_agent.host.relay import Relay, batches
+from container_agent.host.relay import batches
+from container_agent.host.reports import created, relayed, session_end
 from container_agent.host.session import Container, Session, new_token
 from sluicegate.rpc.text import one_line
 from sluicegate.v1 import host_service_pb2 as pb
 from sluicegate.v1 import outcome_pb2, session_pb2
 from sluicegate.v1 import session_service_pb2 as session_pb
 
+log = logging.getLogger(__name__)
 START_SECONDS = 20.0
 # How long a session may take to end after its goodbye, to be heard out after its end, and to end
 # after its call broke.
@@ -93,8 +96,8 @@ class Sessions:
                 )
             )
             if session.hello.is_set() and not session.started and not session.gone:
-                again.append(_created(session))
-            again.extend(_relayed(session.relay))
+                again.append(created(session))
+            again.extend(relayed(session.relay))
         return hosted, again
 
     def create(self, session_id: str, data_manager_id: str) -> None:
@@ -105,7 +108,7 @@ class Sessions:
             self._sessions[session_id] = session
             self._tasks.create_task(self._live(session))
         elif known.hello.is_set() and not known.gone:
-            self._say(_created(known))
+            self._say(created(known))
 
     def start(self, work: pb.StartSession) -> None:
         """Gives a session its work. Twice is once."""
@@ -208,7 +211,8 @@ class Sessions:
 
     async def _hand_over(self, session: Session, work: session_pb2.SessionWork) -> None:
         """What is said to the session meanwhile comes after its work."""
-        key = await self._keys.known(work.repository.location)
+        session.location = work.repository.location
+        key = await self._keys.known(session.location)
         start = session_pb.SessionStart(
             work=work,
             password=self._keys.password(),
@@ -236,7 +240,7 @@ class Sessions:
         gone = asyncio.create_task(session.container.wait())
         try:
             if await self._answers(session, gone, START_SECONDS):
-                self._say(_created(session))
+                self._say(created(session))
                 await self._end(session, await gone)
             else:
                 silent = f"it said no hello within {START_SECONDS:g} s" if not gone.done() else ""
@@ -267,11 +271,16 @@ class Sessions:
         except TimeoutError:
             session.commands.close()
         session.gone = True
+        if not session.goodbye:
+            log.warning("session %s: %s", session.session_id, one_line(how))
+        container = session.container
+        if container is not None and container.mark and session.location and not session.goodbye:
+            self._keys.remove_locks(session.location, container.mark)
         if session.started:
             end = outcome_pb2.Outcome(
                 session_id=session.session_id,
                 outcome_number=session.end_number(),
-                session_end=_session_end(session, how),
+                session_end=session_end(session, how),
             )
             self.take_in(session, [end])
         gone = pb.SessionGone(session_id=session.session_id)
@@ -282,21 +291,3 @@ class Sessions:
         if session.gone and not session.relay:
             self._sessions.pop(session.session_id, None)
         self._changed.set()
-
-
-def _session_end(session: Session, how: str) -> outcome_pb2.SessionEnd:
-    if session.goodbye:
-        return outcome_pb2.SessionEnd()
-    failure = outcome_pb2.FAILURE_REASON_SESSION_LOST
-    if session.container is not None and session.container.out_of_memory:
-        failure = outcome_pb2.FAILURE_REASON_OUT_OF_MEMORY
-    return outcome_pb2.SessionEnd(message=one_line(how), failure=failure)
-
-
-def _created(session: Session) -> pb.AttachRequest:
-    return pb.AttachRequest(session_created=pb.SessionCreated(session_id=session.session_id))
-
-
-def _relayed(relay: Relay) -> Iterator[pb.AttachRequest]:
-    for batch in batches(relay):
-        yield pb.AttachRequest(outcomes=pb.OutcomeRelay(outcomes=batch))

@@ -11,6 +11,9 @@ PROC = Path("/proc")
 # Of /proc/<pid>/stat, counted from behind the name, which may hold anything.
 START_TIME_FIELD = 19
 
+# How a host agent names a container to the session in it.
+CONTAINER_MARK = "SLUICEGATE_CONTAINER"
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -31,6 +34,11 @@ def local_identity() -> Identity:
     except KeyError:
         username = ""
     return Identity(socket.gethostname(), username, uid, os.getgid())
+
+
+def own_mark() -> str:
+    """What tells this process from all others: in a container of its own, that one's name."""
+    return os.environ.get(CONTAINER_MARK) or process_mark(os.getpid())
 
 
 def process_mark(pid: int) -> str:

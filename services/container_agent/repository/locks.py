@@ -11,7 +11,7 @@ from typing import Any
 from container_agent.repository import documents
 from container_agent.repository.crypto import Sealer
 from container_agent.repository.errors import RepositoryDamaged, RepositoryError, RepositoryLocked
-from container_agent.repository.identity import local_identity, process_mark
+from container_agent.repository.identity import local_identity, own_mark, process_mark
 from container_agent.repository.stores import Store
 from container_agent.repository.times import SECOND_NS, format_time, parse_time
 
@@ -77,7 +77,7 @@ class Lock:
             "pid": os.getpid(),
             "uid": who.uid,
             "gid": who.gid,
-            MARK: process_mark(os.getpid()),
+            MARK: own_mark(),
         }
         lock_id = documents.save(self._store, self._sealer, "locks", document)
         self._names.append(f"locks/{lock_id.hex()}")
@@ -130,6 +130,14 @@ def remove_dead(
     """Takes away what sessions left that were killed: restic's prune would wait for them."""
     for name, lock in locks_of(store, sealer):
         if (judge or is_dead)(lock):
+            with suppress(OSError, RepositoryError):
+                store.remove(name)
+
+
+def remove_marked(store: Store, sealer: Sealer, mark: str) -> None:
+    """Takes away what a process left that is known to be no more."""
+    for name, lock in locks_of(store, sealer):
+        if lock.get(MARK) == mark:
             with suppress(OSError, RepositoryError):
                 store.remove(name)
 

@@ -126,10 +126,13 @@ class Link:
         return command  # type: ignore[no-any-return]  # checked by what the stub reads
 
 
-def standing_of(started: bool, outbox: Outbox) -> session_service_pb2.SessionStanding:
+def standing_of(
+    start: session_service_pb2.SessionStart | None, outbox: Outbox
+) -> session_service_pb2.SessionStanding:
     """How far a session is, for a host agent that does not know."""
     return session_service_pb2.SessionStanding(
-        started=started,
+        started=start is not None,
+        location=start.work.repository.location if start is not None else "",
         through_outcome_number=outbox.acknowledged_number,
         last_outcome_number=outbox.last_number,
     )

@@ -100,7 +100,7 @@ class Runner:
                     self._freed.set()
 
     def _standing(self) -> session_service_pb2.SessionStanding:
-        return standing_of(self._begin is not None, self._outbox)
+        return standing_of(self._begin, self._outbox)
 
     def _start(self, start: session_service_pb2.SessionStart) -> None:
         if self._begin is None:
