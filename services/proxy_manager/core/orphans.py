@@ -16,7 +16,7 @@ def note(state: State, event: DataManagerAttached) -> None:
     for session in list(state.sessions.values()):
         if session.data_manager_id == event.data_manager_id and disown(state, session):
             state.ledger.end(session.session_id)
-            state.tell(session.host_name, Kill(session.session_id, 0.0))
+            state.tell(session.host_name, Kill(session.session_id, state.times.grace_seconds))
             state.forget_if_done(session)
 
 
