@@ -12,11 +12,12 @@ from commands import PASSWORD, restic
 from container_agent.repository import documents, locks
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.errors import RepositoryLocked
-from container_agent.repository.identity import process_mark
+from container_agent.repository.identity import local_identity, process_mark
 from container_agent.repository.locks import MARK, Lock, is_dead, is_stale
 from container_agent.repository.repository import Repository
 from container_agent.repository.snapshots import Snapshot
 from container_agent.repository.stores import LocalStore
+from container_agent.repository.times import format_time
 from repositories import put, reopen
 
 # Takes the lock and dies without a word.
@@ -144,6 +145,16 @@ def test_a_number_that_another_process_bears_now_is_not_the_holder():
     boot, numbers, start = process_mark(os.getpid()).split("/")
     assert is_dead({"pid": os.getpid(), MARK: f"{boot}/{numbers}/{int(start) - 1}"})
     assert is_dead({"pid": 4_194_305, MARK: f"{boot}/{numbers}/7"})
+
+
+def test_a_holder_that_is_not_to_be_seen_here_may_live_in_another_container_of_this_host(
+    location: Path, repository: Repository
+):
+    now, host = format_time(time.time_ns()), local_identity().hostname
+    held = {"time": now, "exclusive": True, "hostname": host, "pid": 4_000_000}
+    documents.save(LocalStore(str(location)), repository._sealer, "locks", held)
+    with pytest.raises(RepositoryLocked, match="process 4000000"):
+        repository.shared_lock().__enter__()
 
 
 @pytest.mark.parametrize("lock", [{}, {"time": "noon", "pid": 1}, {"time": 5, "pid": None}])

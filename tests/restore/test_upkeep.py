@@ -145,7 +145,7 @@ def test_t25_neither_works_while_a_backup_does(location: Path):
 @pytest.mark.parametrize(
     ("lock", "stays"),
     [
-        ({"exclusive": True, "pid": 4_190_000, "age": 10}, False),
+        ({"exclusive": True, "pid": 4_190_000, "age": 10}, True),
         ({"exclusive": True, "pid": 1, "age": 10}, True),
         ({"exclusive": False, "pid": 4_190_000, "age": 10}, True),
         ({"exclusive": False, "pid": 1, "age": 4000, "hostname": "elsewhere"}, True),
@@ -207,14 +207,17 @@ def test_one_that_does_not_listen_is_killed(location: Path, instead, monkeypatch
     until(lambda: is_gone(int(said.read_text())))
 
 
-def test_it_dies_with_a_session_that_is_killed(location: Path, instead):
-    said = instead("echo $$ >SAID\nexec sleep 600")
+def test_it_ends_with_a_session_that_is_killed_and_gives_its_lock_back(location: Path, instead):
+    leaving = 'trap "echo given back >>SAID; exit 130" INT'
+    said = instead(f"{leaving}\necho $$ >SAID\nwhile :; do sleep 0.1; done")
     command = [sys.executable, "-c", SESSION, str(location), PASSWORD]
-    session = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    session = subprocess.Popen(command, env=env, start_new_session=True)
     with session:
         until(lambda: said.exists() and said.read_text())
-        os.kill(session.pid, signal.SIGKILL)
-    until(lambda: is_gone(int(said.read_text())))
+        os.killpg(session.pid, signal.SIGKILL)
+    until(lambda: is_gone(int(said.read_text().split()[0])))
+    assert said.read_text().splitlines()[1:] == ["given back"]
 
 
 def test_how_far_it_is_is_told_while_it_runs(location: Path, instead):

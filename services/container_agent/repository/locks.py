@@ -166,17 +166,15 @@ def is_forsaken(lock: dict[str, Any]) -> bool:
 
 
 def is_stale(lock: dict[str, Any], now_ns: int) -> bool:
-    """Whether nobody stands behind a lock any more: it is old, or its process here is gone."""
+    """Whether nobody stands behind a lock any more: it was not renewed, or is dead. That restic's
+    process is not to be seen here says nothing: all containers of a host bear its name, and each
+    has process numbers of its own."""
     try:
-        made_ns, pid = parse_time(lock["time"]), int(lock["pid"])
+        made_ns, _ = parse_time(lock["time"]), int(lock["pid"])
     except (KeyError, TypeError, ValueError):
         # It is no lock that anybody could hold.
         return True
-    if now_ns - made_ns > STALE_SECONDS * SECOND_NS:
-        return True
-    if lock.get("hostname") != local_identity().hostname:
-        return False
-    return not is_running(pid)
+    return now_ns - made_ns > STALE_SECONDS * SECOND_NS or is_dead(lock)
 
 
 def is_running(pid: int) -> bool:

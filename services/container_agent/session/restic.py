@@ -30,13 +30,13 @@ FULL = ("no space left on device", "disk quota exceeded")
 # Such as `[0:05] 12.50%  3 / 24 packs`.
 PROGRESS = re.compile(r"\[[0-9:]+\] +([0-9.]+% .*)")
 RETRYING = "returned error, retrying after"
-# Becomes the program after it has asked to die with this process: with it an orphan would hold the
-# repository and change it, and nobody would know.
+# Becomes the program after it has asked to be told to end when this process does: as an orphan it
+# would hold the repository and change it, and nobody would know.
 TETHERED = """
 import ctypes, os, signal, sys
 parent, program, *words = sys.argv[1:]
 PR_SET_PDEATHSIG = 1
-ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 if os.getppid() == int(parent):
     os.execv(program, ["restic", *words])
 """
@@ -95,7 +95,7 @@ class Restic:
 
     def run(self, words: Sequence[str], tally: Tally) -> Ended:
         """Runs it to its end. When the session is told to stop, or anything fails here, it is ended
-        before this returns; when the session dies, it dies too. ResticMissing."""
+        before this returns; when the session dies, it is told to end too. ResticMissing."""
         program = shutil.which(PROGRAM)
         if program is None:
             raise ResticMissing(
@@ -136,6 +136,8 @@ class Restic:
             stderr=subprocess.PIPE,
             env=environment_for(os.environ),
             pass_fds=(password,),
+            # Who kills the session kills its group; this one is to give its lock back first.
+            process_group=0,
         )
 
     def _followed(self, process: subprocess.Popen[bytes], tally: Tally) -> Ended:

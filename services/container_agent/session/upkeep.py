@@ -2,9 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 
-from container_agent.repository.errors import RepositoryError
 from container_agent.repository.repository import Repository
 from container_agent.session.restic import Ended, Restic
 from container_agent.session.tally import Tally
@@ -52,14 +50,9 @@ def check(
 
 
 def run(words: list[str], repository: Repository, restic: Restic, tally: Tally) -> Ended:
-    """Runs restic, with nothing in its way that nobody holds, and leaves nothing in the way."""
+    """Runs restic, with nothing in its way that nobody holds."""
     repository.remove_forsaken_locks()
-    try:
-        return restic.run(words, tally)
-    finally:
-        # One that had to be killed has left its lock.
-        with suppress(OSError, RepositoryError):
-            repository.remove_forsaken_locks()
+    return restic.run(words, tally)
 
 
 def last_of(lines: Iterable[str]) -> str:
