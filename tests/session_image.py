@@ -33,7 +33,6 @@ def build(archive: Path) -> None:
     """Writes the root file system as a tar archive."""
     with _root(archive) as root:
         packages = _python(root)
-        shutil.copy2(shutil.which("restic") or "", root / "usr/local/bin/restic")
         for file, path in _installed("sluicegate"):
             (packages / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(file, packages / path)
@@ -43,8 +42,8 @@ def build(archive: Path) -> None:
 
 
 def build_base(archive: Path) -> None:
-    """The same with pip alone, and how this machine's pip is told where packages are: in place of
-    the base image that deploy/Dockerfile names."""
+    """The same with no package but pip, and with what this machine's pip is told of where packages
+    are: in place of the base image that deploy/Dockerfile names."""
     with _root(archive) as root:
         packages = _python(root)
         pip = importlib.util.find_spec("pip")
@@ -71,12 +70,13 @@ def _root(archive: Path) -> Iterator[Path]:
 
 
 def _python(root: Path) -> Path:
-    """This machine's Python, without packages; the directory for those."""
+    """This machine's Python, without packages, and its restic; the directory for packages."""
     python, inside = Path(sys.base_prefix), root / "usr/local"
     shutil.copytree(python / "lib" / VERSION, inside / "lib" / VERSION, ignore=UNUSED)
     (inside / "bin").mkdir()
     shutil.copy2(python / "bin" / VERSION, inside / "bin" / VERSION)
     (inside / "bin/python3").symlink_to(VERSION)
+    shutil.copy2(shutil.which("restic") or "", inside / "bin/restic")
     packages = inside / "lib" / VERSION / "site-packages"
     packages.mkdir()
     return packages

@@ -15,7 +15,6 @@ from object_stores.seaweed import free_ports
 HERE = Path(__file__).parents[2]
 BASE = "sluicegate-base:test"
 SEAWEED = "sluicegate-seaweedfs:test"
-RESTIC = "sluicegate-restic:test"
 # Jaeger is in no package; where it would listen nobody is told.
 SERVICES = ("proxy-manager", "data-manager", "host-1", "host-2", "seaweedfs", "prepare")
 SECONDS = 300
@@ -93,10 +92,9 @@ def machine(directory: Path) -> Iterator[Host]:
         session_image.build_base(base)
         engine.docker("import", "-c", "ENV PATH=/usr/local/bin:/bin", base, BASE)
         import_program(engine, SEAWEED, BIN / "weed", directory)
-        import_program(engine, RESTIC, Path(shutil.which("restic") or ""), directory)
         # In this machine's network, as its engine has none that leads out.
         run("docker", "-H", engine.socket, "build", "--quiet", "--network", "host",
-            "--build-arg", f"BASE_IMAGE={BASE}", "--build-arg", f"RESTIC_IMAGE={RESTIC}",
+            "--build-arg", f"BASE_IMAGE={BASE}",
             "-f", HERE / "deploy/Dockerfile", "-t", "sluicegate", HERE)  # fmt: skip
         yield engine
     finally:
@@ -104,14 +102,13 @@ def machine(directory: Path) -> Iterator[Host]:
 
 
 def import_program(engine: Host, image: str, program: Path, directory: Path) -> None:
-    """An image of one program, which needs at most what the base has."""
+    """An image of one program that needs nothing else."""
     root, archive = directory / "root", directory / "root.tar"
-    for name in ("tmp", "data", "etc", "usr/bin"):
+    for name in ("tmp", "data", "etc"):
         (root / name).mkdir(parents=True)
-    shutil.copy2(program, root / "usr/bin")
+    shutil.copy2(program, root)
     run("tar", "-C", root, "-cf", archive, ".")
-    entry = f'ENTRYPOINT ["/usr/bin/{program.name}"]'
-    engine.docker("import", "-c", entry, archive, image)
+    engine.docker("import", "-c", f'ENTRYPOINT ["/{program.name}"]', archive, image)
     shutil.rmtree(root)
     archive.unlink()
 
