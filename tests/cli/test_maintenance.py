@@ -97,7 +97,8 @@ async def test_a_program_is_told_the_same(data_manager):
         (["--keep-within", "7"], "write it as 1y6m, 7d or 36h"),
         (["--keep-within", "0d"], "7d or 36h"),
         (["--keep-last", "1", "--group-by", "user"], "user: snapshots are grouped by host"),
-        (["xyz"], "at least four digits"),
+        (["xyz"], "four digits of its id"),
+        (["latest"], "four digits of its id"),
         (["xyzw", "--max-unused", "lots"], "write it as 5%, 10G or unlimited"),
     ],
 )

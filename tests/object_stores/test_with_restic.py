@@ -68,8 +68,9 @@ def test_prune_and_check_find_the_bucket_and_its_credentials(location: str, asse
         restic(location, "backup", "--force", asset)
         (asset / "0").write_bytes(os.urandom(200_000))
     repository, tally = Repository.open(store_at(location), SECRET), Tally()
+    newest = repository.snapshots()[-1].snapshot_id.hex()
     forget = maintenance_pb2.ForgetWork(
-        snapshots=["latest"], prune=maintenance_pb2.PruneWork(max_unused="0")
+        snapshots=[newest], prune=maintenance_pb2.PruneWork(max_unused="0")
     )
     work = maintenance_pb2.MaintainWork(forget=forget)
     maintain(work, repository, Restic(location, SECRET), list, tally)

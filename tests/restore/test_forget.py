@@ -127,6 +127,22 @@ def test_snapshots_are_removed_by_name_alone(location: Path):
         forgotten(location, maintenance_pb2.ForgetWork(snapshots=["0" * 64]))
 
 
+def test_names_that_mean_nothing_are_told_of_though_others_hold_the_repository(location: Path):
+    wrong = maintenance_pb2.ForgetWork(snapshots=["0" * 64])
+    with reopen(location).shared_lock(), pytest.raises(SnapshotUnknown):
+        forgotten(location, wrong)
+
+
+def test_named_ones_that_an_earlier_try_removed_are_passed_over(location: Path):
+    first, second, *_ = sorted(ids(location))
+    names = maintenance_pb2.ForgetWork(snapshots=[first.hex(), second.hex()])
+    forgotten(location, maintenance_pb2.ForgetWork(snapshots=[first.hex()]))
+    told: Told = []
+    forget(names, reopen(location), told.extend, Tally(), again=True)
+    assert [verdict.snapshot_id for verdict in told] == [second]
+    assert not {first, second} & ids(location)
+
+
 def test_filters_and_groups_say_what_it_is_about(location: Path):
     before = len(ids(location))
     chosen = maintenance_pb2.SnapshotFilter(paths=["/other"])

@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from container_agent.repository.errors import SnapshotUnknown
 from container_agent.repository.forget_policy import Duration, Policy, Verdict
 from container_agent.repository.forgetting import Filter, Group, judge, refuse_nothing_kept
 from container_agent.repository.repository import Repository
+from container_agent.repository.snapshots import Snapshot, choose
 from container_agent.session.tally import Tally
 from sluicegate.v1 import maintenance_pb2
 
@@ -19,18 +21,27 @@ Told = Callable[[Iterable[maintenance_pb2.Verdict]], None]
 
 
 def forget(
-    work: maintenance_pb2.ForgetWork, repository: Repository, told: Told, tally: Tally
+    work: maintenance_pb2.ForgetWork,
+    repository: Repository,
+    told: Told,
+    tally: Tally,
+    *,
+    again: bool = False,
 ) -> None:
-    """Removes snapshots, all told before. Done again, it goes on where it was interrupted.
+    """Removes snapshots, all told before. Done again, it goes on where it was interrupted, and what
+    is named and not there was removed then.
 
     A dry run holds no lock, as it changes nothing. RepositoryLocked while others hold the
     repository, KeepsNothing before anything is removed.
     """
     if work.dry_run:
-        told(messages(judged(work, repository)))
+        told(messages(judged(work, repository, again)))
         return
+    if work.snapshots:
+        # A name that means nothing is told of at once, whoever holds the repository.
+        named(work.snapshots, repository.snapshots(), again)
     with repository.exclusive_lock():
-        groups = judged(work, repository)
+        groups = judged(work, repository, again)
         if not work.snapshots and not work.allow_none:
             refuse_nothing_kept(groups)
         told(messages(groups))
@@ -42,11 +53,13 @@ def forget(
         tally.told = ""
 
 
-def judged(work: maintenance_pb2.ForgetWork, repository: Repository) -> list[list[Verdict]]:
+def judged(
+    work: maintenance_pb2.ForgetWork, repository: Repository, again: bool
+) -> list[list[Verdict]]:
     """What becomes of each snapshot that it is about, by groups."""
+    snapshots = repository.snapshots()
     if work.snapshots:
-        found = {each.snapshot_id: each for each in map(repository.find_snapshot, work.snapshots)}
-        return [[Verdict(snapshot) for snapshot in found.values()]]
+        return [[Verdict(snapshot) for snapshot in named(work.snapshots, snapshots, again)]]
     group = Group()
     if work.HasField("grouping"):
         group = Group(work.grouping.host, work.grouping.paths, work.grouping.tags)
@@ -54,7 +67,21 @@ def judged(work: maintenance_pb2.ForgetWork, repository: Repository) -> list[lis
     policy = policy_of(work.policy)
     if not policy:
         raise ValueError("a forget without a policy and without names")
-    return judge(repository.snapshots(), policy, chosen, group, time.time_ns())
+    return judge(snapshots, policy, chosen, group, time.time_ns())
+
+
+def named(names: Iterable[str], snapshots: list[Snapshot], again: bool) -> list[Snapshot]:
+    """The snapshots of these names, each once. SnapshotUnknown, unless it is done again."""
+    found = {}
+    for name in names:
+        try:
+            snapshot = choose(snapshots, name)
+        except SnapshotUnknown:
+            if not again:
+                raise
+        else:
+            found[snapshot.snapshot_id] = snapshot
+    return list(found.values())
 
 
 def policy_of(message: maintenance_pb2.RetentionPolicy) -> Policy:

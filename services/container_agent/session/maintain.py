@@ -18,12 +18,14 @@ def maintain(
     restic: Restic,
     judged: Judge,
     tally: Tally,
+    *,
+    again: bool = False,
 ) -> bytes:
-    """Does it, without any hold on the repository but what it takes itself. RepositoryLocked while
-    somebody else holds it."""
+    """Does it, perhaps again, without any hold on the repository but what it takes itself.
+    RepositoryLocked while somebody else holds it."""
     match work.WhichOneof("work"):
         case "forget":
-            forget(work.forget, repository, judged, tally)
+            forget(work.forget, repository, judged, tally, again=again)
             if work.forget.HasField("prune") and not work.forget.dry_run:
                 prune(work.forget.prune, repository, restic, tally)
         case "prune":

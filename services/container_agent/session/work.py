@@ -176,7 +176,10 @@ class Work:
                 return verify_packs(slice_.verify_packs, repository, self._packs, tally)
             case "maintain":
                 judged = Judged(slice_, self._report)
-                return maintain(slice_.maintain, repository, self._restic, judged, tally)
+                again = slice_.attempt > 1
+                return maintain(
+                    slice_.maintain, repository, self._restic, judged, tally, again=again
+                )
             case _:
                 raise ValueError(f"work of a kind that this version does not know: {slice_}")
 

@@ -16,6 +16,7 @@ PART = re.compile(r"[0-9]+/[0-9]+")
 PART_NUMBERS = range(1, 1 << 32)
 PARTS_MAX = 256
 PATHS_MAX = 100
+SNAPSHOT_ID = re.compile(r"[0-9a-f]{4,64}")
 SNAPSHOT = re.compile(r"latest|[0-9a-f]{4,64}")
 
 
@@ -118,7 +119,7 @@ def forget(
 ) -> None:
     """Removes snapshots by name, or those that a policy does not keep."""
     location = repository_location(repo, server)
-    wanted = tuple(map(_snapshot, snapshots))
+    wanted = tuple(map(_snapshot_id, snapshots))
     if not wanted and not retention.keeps_some:
         raise UsageError("say what is kept, such as --keep-daily 7, or which snapshots are removed")
     paths = tuple(os.fsdecode(absolute(path, server)) for path in retention.paths)
@@ -165,6 +166,12 @@ def check(
 def _snapshot(given: str) -> str:
     if not SNAPSHOT.fullmatch(given):
         raise UsageError(f"{given}: a snapshot is `latest` or at least four digits of its id")
+    return given
+
+
+def _snapshot_id(given: str) -> str:
+    if not SNAPSHOT_ID.fullmatch(given):
+        raise UsageError(f"{given}: a snapshot to forget is named by four digits of its id or more")
     return given
 
 
