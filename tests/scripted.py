@@ -97,7 +97,9 @@ class ScriptedHost:
 
     async def _beat(self, call) -> None:
         while True:
-            await self._say(call, pb.AttachRequest(load=pb.HostLoad(cpu=0.1, memory=0.1)))
+            await self._say(
+                call, pb.AttachRequest(load=pb.HostLoad(cpu=0.1, memory=0.1, pressure=0.25))
+            )
             await asyncio.sleep(0.1)
 
     async def _say(self, call, event: pb.AttachRequest) -> None:

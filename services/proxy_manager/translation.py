@@ -48,7 +48,8 @@ def host_event(call: HostCall, message: host_pb.AttachRequest) -> events.HostEve
     who = (call.host_name, call.attachment)
     match message.WhichOneof("event"):
         case "load":
-            return events.HostLoaded(*who, message.load.cpu, message.load.memory)
+            load = message.load
+            return events.HostLoaded(*who, load.cpu, load.memory, load.pressure)
         case "session_created":
             return events.SessionCreated(*who, message.session_created.session_id)
         case "session_start_failed":
@@ -198,6 +199,7 @@ def _host_message(host: HostCapacity) -> pb.HostCapacity:
         free=host.free,
         draining=host.draining,
         quarantine_seconds=host.quarantine_seconds,
+        pressure=host.pressure,
     )
 
 

@@ -12,6 +12,8 @@ import container_agent.__main__ as agent
 from cli.test_runs import ended, run, start
 from commands import BIN, environment
 from hosting import Client, World, until, world
+from scripted import ScriptedHost
+from sluicegate.rpc.tasks import beside
 from sluicegate.v1 import proxy_manager_service_pb2 as pb
 
 
@@ -49,6 +51,22 @@ async def test_hosts_are_listed_with_their_places(deployed: World):
     assert [(o["host"], o["state"], o["offered"]) for o in objects] == [
         ("h1", "attached", 2), ("h2", "attached", 2),
     ]  # fmt: skip
+
+
+async def test_r80_the_load_that_a_host_told_last_is_shown(tmp_path: Path):
+    async with world(tmp_path) as w:
+        await w.manager()
+        async with beside(ScriptedHost(w.address, 2).run()):
+
+            async def is_told() -> bool:
+                hosts = (await command(w, "hosts", "--json")).splitlines()
+                return [json.loads(told)["pressure"] for told in hosts] == [0.25]
+
+            await until(is_told)
+            [line] = (await command(w, "hosts")).splitlines()[1:]
+            assert line.split()[7:10] == ["10%", "10%", "25%"]
+            shown = await command(w, "hosts", line.split()[0])
+            assert "pressure   25% of the time something waits for storage or memory" in shown
 
 
 async def test_a_host_is_shown_with_its_sessions(deployed: World):

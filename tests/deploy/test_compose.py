@@ -27,6 +27,7 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
             made.compose("up", "-d", *SERVICES)
             yield made
         finally:
+            made.compose("kill", "seaweedfs")  # which waits for itself, when it is asked to end
             made.compose("down", "-v", "--remove-orphans")
         assert engine.docker("ps", "-aq") == "", "sessions end with their agents"
 

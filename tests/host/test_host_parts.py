@@ -25,8 +25,20 @@ def test_r80_load_is_what_was_not_idle_since_the_last_reading(tmp_path):
     meter = LoadMeter(tmp_path)
     stat_file.write_text("cpu  160 0 115 720 105 0 0 0 90 0\ncpu0 1 1 1\n")
     load = meter.read()
-    assert (load.cpu, load.memory) == (0.75, 0.75)
+    assert (load.cpu, load.memory, load.pressure) == (0.75, 0.75, 0.0)
     assert meter.read().cpu == 0.0
+
+
+def test_pressure_is_what_was_waited_for_most(tmp_path):
+    (tmp_path / "stat").write_text("cpu  100 0 100 700 100 0 0 0 50 0\n")
+    (tmp_path / "meminfo").write_text(MEMORY)
+    (tmp_path / "pressure").mkdir()
+    for of, percent in (("io", "12.50"), ("memory", "3.00")):
+        lines = "".join(
+            f"{kind} avg10={percent} avg60=9.00 avg300=9.00 total=9\n" for kind in ("some", "full")
+        )
+        (tmp_path / "pressure" / of).write_text(lines)
+    assert LoadMeter(tmp_path).read().pressure == 0.125
 
 
 def test_the_load_of_this_machine_is_a_share():

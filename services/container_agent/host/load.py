@@ -10,6 +10,8 @@ IDLE = slice(3, 5)
 # guest and guest_nice, the last two, are in user and nice already.
 COUNTED = slice(0, 8)
 
+WAITED_FOR = ("io", "memory")
+
 
 class LoadMeter:
     """Measures the processors between two readings, and the memory at each."""
@@ -25,7 +27,8 @@ class LoadMeter:
         self._before = (total, idle)
         passed = total - total_before
         cpu = 1 - (idle - idle_before) / passed if passed > 0 else 0.0
-        return pb.HostLoad(cpu=_share(cpu), memory=_share(self._memory()))
+        memory, pressure = self._memory(), max(map(self._pressure, WAITED_FOR))
+        return pb.HostLoad(cpu=_share(cpu), memory=_share(memory), pressure=_share(pressure))
 
     def _times(self) -> tuple[int, int]:
         columns = self._proc.joinpath("stat").read_text().split("\n", 1)[0].split()[1:]
@@ -36,6 +39,15 @@ class LoadMeter:
         rows = (row.split() for row in self._proc.joinpath("meminfo").read_text().splitlines())
         kilobytes = {row[0]: int(row[1]) for row in rows}
         return 1 - kilobytes["MemAvailable:"] / kilobytes["MemTotal:"]
+
+    def _pressure(self, of: str) -> float:
+        """How much of the last ten seconds something waited; 0 where the kernel does not tell."""
+        try:
+            some = self._proc.joinpath("pressure", of).read_text().split("\n", 1)[0]
+        except OSError:
+            return 0.0
+        told = dict(word.split("=") for word in some.split()[1:])
+        return float(told["avg10"]) / 100
 
 
 def _share(value: float) -> float:

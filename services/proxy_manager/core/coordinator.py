@@ -147,7 +147,8 @@ class Coordinator:
         match event:
             case events.HostHeard():
                 pass
-            case events.HostLoaded(cpu=cpu, memory=memory):
+            case events.HostLoaded(cpu=cpu, memory=memory, pressure=pressure):
+                host.pressure = pressure
                 host.load.measure(cpu, memory, state.now)
                 state.changes += 1
                 state.refresh(host.name)
@@ -210,6 +211,7 @@ class Coordinator:
             free=opening.room if opening else 0,
             draining=host.settings.draining,
             quarantine_seconds=max(0.0, host.health.until - now) * host.health.quarantined,
+            pressure=host.pressure,
         )
 
 

@@ -30,6 +30,7 @@ class HostLoaded(Struct, frozen=True):
     attachment: int
     cpu: float
     memory: float
+    pressure: float = 0.0
 
 
 class SessionCreated(Struct, frozen=True):

@@ -107,6 +107,7 @@ class HostCapacity(Struct, frozen=True):
     free: int = 0
     draining: bool = False
     quarantine_seconds: float = 0.0
+    pressure: float = 0.0
 
 
 class HostState(Enum):

@@ -47,6 +47,7 @@ class Host:
     attached: bool = True
     leaving: bool = False
     lost: bool = False
+    pressure: float = 0.0
 
     @property
     def sessions_max(self) -> int:

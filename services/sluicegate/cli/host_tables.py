@@ -9,7 +9,8 @@ from sluicegate.cli.tables import print_table
 from sluicegate.rpc.text import printable
 from sluicegate.v1 import proxy_manager_service_pb2 as pb
 
-HEAD = ("host", "state", "limit", "running", "reserved", "ending", "free", "cpu", "memory", "why")
+COUNTS = ("limit", "running", "reserved", "ending", "free")
+HEAD = ("host", "state", *COUNTS, "cpu", "memory", "pressure", "why")
 COLOURS = {"attached": "green", "draining": "yellow", "silent": "yellow", "lost": "red"}
 WHY = {
     pb.DECLINE_REASON_NO_PLACE: "every place is taken",
@@ -46,6 +47,8 @@ def host_lines(host: pb.Host) -> list[str]:
             f" {capacity.ending} ending"),
         row("free", str(capacity.free)),
         row("load", f"cpu {capacity.cpu:.0%}, memory {capacity.memory:.0%}"),
+        row("pressure", f"{capacity.pressure:.0%} of the time something waits for storage or"
+            " memory"),
     ]  # fmt: skip
     if why := _why(host):
         lines.append(row("why none", why))
@@ -71,6 +74,7 @@ def host_object(host: pb.Host, sessions: Sequence[pb.HostSession] | None = None)
         "free": capacity.free,
         "cpu": round(capacity.cpu, 4),
         "memory": round(capacity.memory, 4),
+        "pressure": round(capacity.pressure, 4),
         "closed": pb.DeclineReason.Name(capacity.closed).removeprefix("DECLINE_REASON_")
         if capacity.closed
         else "",
@@ -92,16 +96,11 @@ def host_object(host: pb.Host, sessions: Sequence[pb.HostSession] | None = None)
 
 def _row(host: pb.Host) -> tuple[str, ...]:
     capacity = host.capacity
-    counts = (capacity.sessions_max, capacity.running, capacity.held, capacity.ending)
-    return (
-        printable(capacity.host_name),
-        _state(host),
-        *map(str, counts),
-        str(capacity.free),
-        f"{capacity.cpu:.0%}",
-        f"{capacity.memory:.0%}",
-        _why(host),
-    )
+    running, held, ending = capacity.running, capacity.held, capacity.ending
+    counts = (capacity.sessions_max, running, held, ending, capacity.free)
+    shares = (capacity.cpu, capacity.memory, capacity.pressure)
+    named = (printable(capacity.host_name), _state(host))
+    return (*named, *map(str, counts), *(f"{share:.0%}" for share in shares), _why(host))
 
 
 def _state(host: pb.Host) -> str:
