@@ -1,5 +1,6 @@
 """Several paths in one command: a set of assets, each with a backup and a snapshot of its own."""
 
+import base64
 import json
 import os
 from pathlib import Path
@@ -56,6 +57,7 @@ def told(words: list[object], *more: object) -> None:
     parts = [part for part in said if part["event"] == "path"]
     assert [part["files"] for part in parts] == [1, 2, 3]
     assert all(part["snapshot_id"] for part in parts)
+    assert base64.b64decode(parts[1]["path_base64"]).endswith(b"/b\xff")
     assert (together["event"], together["state"], together["files"]) == ("summary", "SUCCEEDED", 6)
 
 

@@ -94,6 +94,8 @@ def test_a_backup_that_waits_is_listed_shown_explained_cancelled_and_retried(
 
     text(deployed, "cancel", waiting)
     until(lambda: told(deployed, "status", waiting)[0]["state"] == "CANCELLED")
+    shown = text(deployed, "status", waiting)
+    assert "state      cancelled" in shown and "snapshot" not in shown
     deployed.add_host("h1", 2)
     *_, result = told(deployed, "retry", waiting)
     assert (result["state"], result["files"]) == ("SUCCEEDED", 1)

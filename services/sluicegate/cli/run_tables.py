@@ -8,13 +8,14 @@ from typing import Any
 from sluicegate.cli.client import Standing
 from sluicegate.cli.kinds import BACKUP, RESTORE, Known
 from sluicegate.cli.sizes import show_seconds, show_size
-from sluicegate.cli.summary import damage_lines, row, summary_object
+from sluicegate.cli.summary import damage_lines, path_object, row, summary_object, time_row
 from sluicegate.cli.tables import print_table
 from sluicegate.rpc.text import printable
 from sluicegate.v1 import data_manager_service_pb2 as pb
 
 NANOSECONDS = 10**9
 HEAD = ("id", "state", "began", "took", "files", "read", "snapshot", "of")
+WITH_RESULT = (pb.RUN_STATE_SUCCEEDED, pb.RUN_STATE_PARTIAL)
 COLOURS = {
     "succeeded": "green",
     "partial": "yellow",
@@ -39,12 +40,13 @@ def known_lines(known: Known, standing: Standing) -> list[str]:
         row("repository", printable(known.message.repository.location)),
         row("began", _time(status.start_time_ns)),
     ]
-    if standing.terminal:
-        told = damage_lines(standing) or known.lines(standing)
-        lines += [*told, *([row("why", printable(status.message))] if status.message else [])]
-    else:
+    if not standing.terminal:
         lines += _running_lines(status)
-    return lines
+    elif status.state in WITH_RESULT:
+        lines += known.lines(standing)
+    else:
+        lines += [time_row(standing), *damage_lines(standing)]
+    return lines + ([row("why", printable(status.message))] if status.message else [])
 
 
 def known_object(known: Known) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def known_object(known: Known) -> dict[str, Any]:
         "event": "run",
         "kind": known.kind.name,
         "run_id": known.run_id,
-        "of": known.what.decode("utf-8", "replace"),
+        **path_object("of", known.what),
         "repository": known.message.repository.location,
         "asset_id": known.message.asset_id if known.kind is BACKUP else "",
         "start_time": _when(status.start_time_ns).isoformat(),

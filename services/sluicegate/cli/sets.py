@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from sluicegate.cli.client import CALL_SECONDS, BackupRun, Standing
-from sluicegate.cli.summary import backup_lines, summary_object
+from sluicegate.cli.summary import backup_lines, path_object, summary_object
 from sluicegate.rpc.text import printable
 from sluicegate.v1 import data_manager_service_pb2 as pb
 
@@ -87,7 +87,7 @@ def set_lines(standing: Standing) -> list[str]:
 def set_objects(standing: Standing) -> list[dict[str, Any]]:
     """The same for a program: an object for each path, and then one for all of them."""
     each = [
-        summary_object(part) | {"event": "path", "path": path.decode("utf-8", "replace")}
+        summary_object(part) | {"event": "path", **path_object("path", path)}
         for path, part in standing.parts
     ]
     return [*each, summary_object(standing)]

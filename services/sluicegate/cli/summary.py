@@ -191,14 +191,15 @@ def _why(file: outcome_pb2.UnreadFile) -> str:
 
 
 def _file_object(file: outcome_pb2.UnreadFile) -> dict[str, str]:
-    found = {
-        "path": file.path.decode("utf-8", "replace"),
-        "reason": outcome_pb2.UnreadReason.Name(file.reason).removeprefix("UNREAD_REASON_"),
-        "detail": file.detail,
-    }
-    if found["path"].encode() != file.path:
-        # JSON is text, and the name is not.
-        found["path_base64"] = base64.b64encode(file.path).decode("ascii")
+    reason = outcome_pb2.UnreadReason.Name(file.reason).removeprefix("UNREAD_REASON_")
+    return path_object("path", file.path) | {"reason": reason, "detail": file.detail}
+
+
+def path_object(name: str, path: bytes) -> dict[str, str]:
+    """A path for a program; also in base64 if it is not text, as JSON is."""
+    found = {name: path.decode("utf-8", "replace")}
+    if found[name].encode() != path:
+        found[f"{name}_base64"] = base64.b64encode(path).decode("ascii")
     return found
 
 

@@ -3,7 +3,6 @@
 import click
 
 from sluicegate.cli import words
-from sluicegate.rpc.options import option
 
 STATES = ("running", "sealing", "succeeded", "partial", "failed", "cancelled")
 run_id = click.argument("run_id", metavar="ID", help="A backup, restore, verify or maintenance.")
@@ -57,7 +56,7 @@ def cancel(run_id: str, server: str) -> None:
 
 @click.command()
 @backup_id
-@option("--slice", "slice_id", metavar="ID", default="", help="One of its slices.")
+@click.option("--slice", "slice_id", metavar="ID", default="", help="Only this slice of it.")
 @words.data_manager
 @words.as_json
 def explain(backup_id: str, slice_id: str, server: str, as_json: bool) -> None:
