@@ -30,8 +30,10 @@ def maintenance_request(message: pb.CreateMaintenanceRequest) -> Request:
 
 
 def _keeps_some(policy: maintenance_pb2.RetentionPolicy) -> bool:
-    counts = (value for field, value in policy.ListFields() if field.name != "keep_within")
-    return any(counts) or bool(policy.keep_within.ByteSize())
+    """Whether anything is said: a count, some tags, a time that is not empty."""
+    said = (value for _, value in policy.ListFields())
+    times = maintenance_pb2.CalendarDuration
+    return any(value.ByteSize() if isinstance(value, times) else value for value in said)
 
 
 def maintenance_answer(standing: Standing) -> pb.Maintenance:

@@ -34,6 +34,8 @@ async def test_a_policy_is_asked_for_in_restics_words(data_manager):
     words = ("forget", "--repo", "/r", "--server", data_manager.address, "-l", "1", "-H", "2")
     words += ("-d", "3", "-w", "4", "-m", "5", "-y", "6", "--keep-within", "1y2m3d4h")
     words += ("--keep-tag", "a, b", "--keep-tag", "", "--host", "h", "--tag", "t", "--path", "/p/")
+    for days, unit in enumerate(("hourly", "daily", "weekly", "monthly", "yearly"), 1):
+        words += (f"--keep-within-{unit}", f"{days}d")
     code, _, _ = await run(*words, "--group-by", "tags,host", "--unsafe-allow-remove-all")
     assert code == 0
     [request] = data_manager.runs.asked
@@ -41,6 +43,11 @@ async def test_a_policy_is_asked_for_in_restics_words(data_manager):
         policy=maintenance_pb2.RetentionPolicy(
             keep_last=1, keep_hourly=2, keep_daily=3, keep_weekly=4, keep_monthly=5, keep_yearly=6,
             keep_within=maintenance_pb2.CalendarDuration(years=1, months=2, days=3, hours=4),
+            keep_within_hourly=maintenance_pb2.CalendarDuration(days=1),
+            keep_within_daily=maintenance_pb2.CalendarDuration(days=2),
+            keep_within_weekly=maintenance_pb2.CalendarDuration(days=3),
+            keep_within_monthly=maintenance_pb2.CalendarDuration(days=4),
+            keep_within_yearly=maintenance_pb2.CalendarDuration(days=5),
             keep_tags=[
                 maintenance_pb2.TagList(tags=["a", "b"]), maintenance_pb2.TagList(tags=[""])
             ],

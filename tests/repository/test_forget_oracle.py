@@ -44,11 +44,19 @@ def drawn_snapshots(chance: random.Random, now_ns: int) -> list[Snapshot]:
     ]
 
 
+def drawn_duration(chance: random.Random, some: int = 1) -> Duration:
+    parts = (1, 5, chance.randrange(90), 30)
+    return Duration(*(some * chance.choice((0, 0, 0, n)) for n in parts))
+
+
 def drawn_policy(chance: random.Random) -> Policy:
     counts = {name: chance.choice((0, 0, 1, 2, 3, 7, 30)) for name in COUNTS}
-    within = Duration(*(chance.choice((0, 0, 0, n)) for n in (1, 5, chance.randrange(90), 30)))
+    within = drawn_duration(chance)
+    later = {
+        f"within_{unit}": drawn_duration(chance, chance.choice((0, 0, 1))) for unit in COUNTS[1:]
+    }
     tags = chance.choice(((), (), (("daily",),), (("manual", "ä"), ("never touch",)), (("",),)))
-    policy = Policy(**counts, within=within, tags=tags)
+    policy = Policy(**counts, **later, within=within, tags=tags)
     return policy if policy else replace(policy, last=1)
 
 
@@ -56,6 +64,9 @@ def words(policy: Policy, chosen: Filter, group: Group) -> list[str]:
     """A policy as restic's command line has it."""
     given = [f"--keep-{name}={getattr(policy, name)}" for name in COUNTS if getattr(policy, name)]
     given += [f"--keep-within={policy.within}"] if policy.within else []
+    for name in (f"within_{unit}" for unit in COUNTS[1:]):
+        if found := getattr(policy, name):
+            given.append(f"--keep-{name.replace('_', '-')}={found}")
     given += [f"--keep-tag={','.join(tags)}" for tags in policy.tags]
     given += [f"--host={host}" for host in chosen.hosts]
     given += [f"--path={path}" for path in chosen.paths]
@@ -72,7 +83,8 @@ def asked_of_restic(location: Path, given: list[str]) -> list[Decisions]:
     command = ("restic", "--no-cache", "-r", location, "forget", "--dry-run", "--json", *given)
     printed = run(*command, env=environment({"TZ": "UTC"})).stdout
     groups = []
-    for group in json.loads(printed):
+    # Of no group it prints nothing.
+    for group in json.loads(printed or "[]"):
         decisions: Decisions = {each["id"]: () for each in group["remove"] or ()}
         for kept, reason in zip(group["keep"] or (), group["reasons"] or (), strict=True):
             assert kept["time"] == reason["snapshot"]["time"]

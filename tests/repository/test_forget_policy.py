@@ -38,6 +38,7 @@ policies = st.builds(
     Policy,
     **{name: st.integers(0, 4) for name in ("last", "hourly", "daily", "weekly", "monthly")},
     within=st.builds(Duration, hours=st.integers(0, 50), days=st.integers(0, 40)),
+    within_daily=st.builds(Duration, days=st.integers(0, 40)),
     tags=st.sampled_from([(), (("kept",),)]),
 )
 histories = st.lists(

@@ -38,7 +38,8 @@ class Duration:
 @dataclass(frozen=True)
 class Policy:
     """What is kept: the last so many, the last one of each of so many hours, days …, what is newer
-    than `within` before the newest, and what has all tags of one of the lists."""
+    than `within` before the newest, of what is newer than `within_hourly` … before it the last one
+    of each hour …, and what has all tags of one of the lists."""
 
     last: int = 0
     hourly: int = 0
@@ -47,6 +48,11 @@ class Policy:
     monthly: int = 0
     yearly: int = 0
     within: Duration = Duration()
+    within_hourly: Duration = Duration()
+    within_daily: Duration = Duration()
+    within_weekly: Duration = Duration()
+    within_monthly: Duration = Duration()
+    within_yearly: Duration = Duration()
     tags: tuple[tuple[str, ...], ...] = ()
 
     def __bool__(self) -> bool:
@@ -96,34 +102,50 @@ def decide(snapshots: Iterable[Snapshot], policy: Policy, now_ns: int) -> list[V
     """
     found = sorted(snapshots, key=lambda each: (-each.time_ns, each.snapshot_id))
     newest = next((each for each in found if each.time_ns < now_ns), None)
-    begin_ns = before(newest, policy.within) if newest and policy.within else None
-    counts = {name: _Count(getattr(policy, name)) for name in ("last", *MARKS)}
+    within = Rule(f"within {policy.within}", begin_ns=_begin(newest, policy.within))
+    rules = {"last": Rule("last snapshot", policy.last)}
+    rules |= {name: Rule(f"{name} snapshot", getattr(policy, name)) for name in MARKS}
+    since = {name: getattr(policy, f"within_{name}") for name in MARKS}
+    later = {
+        name: Rule(f"{name} within {back}", begin_ns=_begin(newest, back))
+        for name, back in since.items()
+        if back
+    }
     verdicts = []
     for number, snapshot in enumerate(found):
         reasons = [f"has tags [{', '.join(t)}]" for t in policy.tags if has_tags(snapshot, t)]
-        if policy.within and (begin_ns is None or snapshot.time_ns > begin_ns):
-            reasons.append(f"within {policy.within}")
         at = moment(snapshot)
         marks = {"last": (number,)} | {name: mark(at) for name, mark in MARKS.items()}
-        taken = [name for name, count in counts.items() if count.takes(marks[name])]
-        reasons += [f"{name} snapshot" for name in taken]
+        asked: list[tuple[Rule, Mark]] = [(within, (number,))] if policy.within else []
+        asked += [(rule, marks[name]) for name, rule in (*rules.items(), *later.items())]
+        reasons += [rule.reason for rule, mark in asked if rule.takes(snapshot, mark)]
         verdicts.append(Verdict(snapshot, tuple(reasons)))
     return verdicts
 
 
-class _Count:
-    """One of a policy's counts: takes the first snapshot of each mark while there are some left."""
+class Rule:
+    """One of a policy's rules: takes the first snapshot of each mark, while there are some left if
+    they are counted, and if it was made after a time."""
 
-    def __init__(self, left: int) -> None:
+    def __init__(self, reason: str, left: int = -1, begin_ns: int | None = None) -> None:
+        self.reason = reason
         self._left = left
+        self._begin_ns = begin_ns
         self._mark: Mark | None = None
 
-    def takes(self, mark: Mark) -> bool:
-        if not self._left or mark == self._mark:
+    def takes(self, snapshot: Snapshot, mark: Mark) -> bool:
+        """Takes it, or not. Asked of all snapshots, the newest first."""
+        late = self._begin_ns is None or snapshot.time_ns > self._begin_ns
+        if not self._left or not late or mark == self._mark:
             return False
         self._left -= 1
         self._mark = mark
         return True
+
+
+def _begin(newest: Snapshot | None, back: Duration) -> int | None:
+    """When what is kept begins; None when all are in the future."""
+    return before(newest, back) if newest else None
 
 
 def has_tags(snapshot: Snapshot, tags: Sequence[str]) -> bool:

@@ -86,7 +86,6 @@ def named(names: Iterable[str], snapshots: list[Snapshot], again: bool) -> list[
 
 def policy_of(message: maintenance_pb2.RetentionPolicy) -> Policy:
     """A policy as it is decided by."""
-    within = message.keep_within
     return Policy(
         last=message.keep_last,
         hourly=message.keep_hourly,
@@ -94,9 +93,18 @@ def policy_of(message: maintenance_pb2.RetentionPolicy) -> Policy:
         weekly=message.keep_weekly,
         monthly=message.keep_monthly,
         yearly=message.keep_yearly,
-        within=Duration(within.years, within.months, within.days, within.hours),
+        within=_duration(message.keep_within),
+        within_hourly=_duration(message.keep_within_hourly),
+        within_daily=_duration(message.keep_within_daily),
+        within_weekly=_duration(message.keep_within_weekly),
+        within_monthly=_duration(message.keep_within_monthly),
+        within_yearly=_duration(message.keep_within_yearly),
         tags=_lists(message.keep_tags),
     )
+
+
+def _duration(message: maintenance_pb2.CalendarDuration) -> Duration:
+    return Duration(message.years, message.months, message.days, message.hours)
 
 
 def messages(groups: Sequence[Sequence[Verdict]]) -> Iterator[maintenance_pb2.Verdict]:

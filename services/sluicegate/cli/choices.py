@@ -49,6 +49,11 @@ class Retention(NamedTuple):
     monthly: int = 0
     yearly: int = 0
     within: Calendar = Calendar()
+    within_hourly: Calendar = Calendar()
+    within_daily: Calendar = Calendar()
+    within_weekly: Calendar = Calendar()
+    within_monthly: Calendar = Calendar()
+    within_yearly: Calendar = Calendar()
     keep_tags: tuple[tuple[str, ...], ...] = ()
     hosts: tuple[str, ...] = ()
     tags: tuple[tuple[str, ...], ...] = ()
@@ -60,4 +65,4 @@ class Retention(NamedTuple):
     @property
     def keeps_some(self) -> bool:
         """Whether there is a policy."""
-        return any(self[:6]) or any(self.within) or bool(self.keep_tags)
+        return any(self[:6]) or any(map(any, self[6:12])) or bool(self.keep_tags)

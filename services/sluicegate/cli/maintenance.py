@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import groupby
 from typing import Any
 
-from sluicegate.cli.choices import Retention
+from sluicegate.cli.choices import Calendar, Retention
 from sluicegate.cli.client import MaintenanceRun, Standing
 from sluicegate.cli.runs import Place, conduct, new_id
 from sluicegate.cli.summary import row, summary_object, time_row
@@ -52,7 +52,12 @@ def forget_work(
             keep_weekly=chosen.weekly,
             keep_monthly=chosen.monthly,
             keep_yearly=chosen.yearly,
-            keep_within=maintenance_pb2.CalendarDuration(**chosen.within._asdict()),
+            keep_within=_calendar(chosen.within),
+            keep_within_hourly=_calendar(chosen.within_hourly),
+            keep_within_daily=_calendar(chosen.within_daily),
+            keep_within_weekly=_calendar(chosen.within_weekly),
+            keep_within_monthly=_calendar(chosen.within_monthly),
+            keep_within_yearly=_calendar(chosen.within_yearly),
             keep_tags=_lists(chosen.keep_tags),
         ),
         filter=maintenance_pb2.SnapshotFilter(
@@ -65,6 +70,10 @@ def forget_work(
         allow_none=chosen.allow_none,
         prune=None if prune_unused is None else prune,
     )
+
+
+def _calendar(chosen: Calendar) -> maintenance_pb2.CalendarDuration | None:
+    return maintenance_pb2.CalendarDuration(**chosen._asdict()) if any(chosen) else None
 
 
 def _lists(lists: Iterable[tuple[str, ...]]) -> list[maintenance_pb2.TagList]:

@@ -19,7 +19,9 @@ GROUPS = ("host", "paths", "tags")
 
 
 def calendar(text: str) -> Calendar:
-    """A time by the calendar."""
+    """A time by the calendar; none when it is empty."""
+    if not text:
+        return Calendar()
     try:
         return Calendar(*parse_calendar(text))
     except ValueError as error:
@@ -48,6 +50,11 @@ def keep(letter: str, unit: str, told: str) -> Words:
     return words.count(*names, least=0, most=COUNT_MOST, default=0, show_default=False, help=told)
 
 
+def within(name: str, told: str) -> Words:
+    """How far back something is kept."""
+    return option(name, metavar="TIME", type=calendar, default="", show_default=False, help=told)
+
+
 WORDS = (
     keep("l", "last", "Keep the last N."),
     keep("H", "hourly", "Keep the last one of each of the last N hours that have one."),
@@ -55,13 +62,12 @@ WORDS = (
     keep("w", "weekly", "The same with weeks."),
     keep("m", "monthly", "The same with months."),
     keep("y", "yearly", "The same with years."),
-    option(
-        "--keep-within",
-        metavar="TIME",
-        type=calendar,
-        show_default=False,
-        help="Keep those not older than this before the newest: 1y6m, 7d, 36h.",
-    ),
+    within("--keep-within", "Keep those not older than this before the newest: 1y6m, 7d, 36h."),
+    within("--keep-within-hourly", "Of those, the last one of each hour."),
+    within("--keep-within-daily", "The same with days."),
+    within("--keep-within-weekly", "The same with weeks."),
+    within("--keep-within-monthly", "The same with months."),
+    within("--keep-within-yearly", "The same with years."),
     several("--keep-tag", metavar="TAG[,TAG]", told="Keep those with all of these tags."),
     several("--host", metavar="HOST", told="Only snapshots of this host."),
     several("--tag", metavar="TAG[,TAG]", told="Only snapshots with all of these tags."),
@@ -103,7 +109,12 @@ def retaining(command: Command) -> Command:
         keep_weekly: int,
         keep_monthly: int,
         keep_yearly: int,
-        keep_within: Calendar | None,
+        keep_within: Calendar,
+        keep_within_hourly: Calendar,
+        keep_within_daily: Calendar,
+        keep_within_weekly: Calendar,
+        keep_within_monthly: Calendar,
+        keep_within_yearly: Calendar,
         keep_tag: tuple[str, ...],
         host: tuple[str, ...],
         tag: tuple[str, ...],
@@ -120,7 +131,12 @@ def retaining(command: Command) -> Command:
             weekly=keep_weekly,
             monthly=keep_monthly,
             yearly=keep_yearly,
-            within=keep_within or Calendar(),
+            within=keep_within,
+            within_hourly=keep_within_hourly,
+            within_daily=keep_within_daily,
+            within_weekly=keep_within_weekly,
+            within_monthly=keep_within_monthly,
+            within_yearly=keep_within_yearly,
             keep_tags=tuple(map(tag_list, keep_tag)),
             hosts=host,
             tags=tuple(map(tag_list, tag)),
