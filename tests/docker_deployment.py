@@ -143,7 +143,8 @@ def deployed(
                 BIN / "container-agent", "--proxy-manager", proxies, "--host-name", host.name,
                 "--sessions-max", sessions, "--run-directory", directory / f"run-{host.name}",
                 "--image", IMAGE, "--engine", host.socket, "--primary", asset,
-                "--repository", repository, "--restore", target, *options,
+                "--repository", repository, "--restore", target,
+                "--cgroup-parent", f"/{host.group}", "--cgroup", host.group, *options,
             )  # fmt: skip
             agent = made.agents[host.name] = Agent(host, command)
             stack.callback(agent.stop)

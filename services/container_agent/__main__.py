@@ -71,6 +71,8 @@ class Settings:
     containers: ContainerSettings | None = None
     # The same things, begun already.
     head_start: HeadStart | None = None
+    # What is measured as the host's load; the whole machine where none is named.
+    cgroup: str = ""
     # Shared by all sessions; without one each has what it needs in memory.
     cache_directory: Path | None = None
 
@@ -80,7 +82,11 @@ async def running(settings: Settings) -> AsyncIterator[None]:
     """A host that is attached and takes sessions inside the block; at its end they are ended."""
     tracing = Tracing.from_environment("container-agent")
     attachment = Attachment(
-        settings.proxy_manager, settings.host_name, settings.sessions_max, tracing
+        settings.proxy_manager,
+        settings.host_name,
+        settings.sessions_max,
+        tracing,
+        settings.cgroup,
     )
     begun = settings.head_start
     keys = (
@@ -236,6 +242,13 @@ FAULTS = (
     help="Where sessions share the index of a large repository, on a disk of this host; by default"
     " below ~/.cache.",
 )
+@option(
+    "--cgroup",
+    default="",
+    show_default=False,
+    envvar="SLUICEGATE_CGROUP",
+    help="The control group whose load is this host's, where that is a part of a machine.",
+)
 @container_options
 def container_agent(
     proxy_manager: str,
@@ -244,6 +257,7 @@ def container_agent(
     run_directory: Path | None,
     password_file: Path | None,
     cache_directory: Path | None,
+    cgroup: str,
     **said_of_containers: object,
 ) -> None:
     """Offers this host to a proxy manager until SIGTERM or SIGINT."""
@@ -260,6 +274,7 @@ def container_agent(
             run_directory,
             lambda: password,
             containers=containers,
+            cgroup=cgroup,
             cache_directory=cache,
         )
         serve(running(settings), lambda _: f"{host_name} attached to {proxy_manager}")

@@ -102,6 +102,20 @@ def _share(name: str, default: float, text: str) -> Words:
     envvar="SLUICEGATE_DELAY_SECONDS",
     help="Above a threshold place one session each so many seconds instead of none.",
 )
+@option(
+    "--smoothing-seconds",
+    type=click.FloatRange(min=0.1),
+    default=Rules.smoothing_seconds,
+    envvar="SLUICEGATE_SMOOTHING_SECONDS",
+    help="Over how long measured loads are smoothed.",
+)
+@option(
+    "--rest-seconds",
+    type=click.FloatRange(min=0.0),
+    default=Rules.rest_seconds,
+    envvar="SLUICEGATE_REST_SECONDS",
+    help="For how long at least a host that was above a threshold takes none.",
+)
 def proxy_manager(
     listen: tuple[str, ...],
     reflection: bool,
@@ -112,13 +126,22 @@ def proxy_manager(
     memory_high: float,
     memory_low: float,
     delay_seconds: float | None,
+    smoothing_seconds: float,
+    rest_seconds: float,
 ) -> None:
     """Serves the proxy manager until SIGTERM or SIGINT."""
     set_up_logs("proxy-manager")
     cpu, memory = Threshold(cpu_high, cpu_low), Threshold(memory_high, memory_low)
     if cpu_low > cpu_high or memory_low > memory_high:
         raise click.UsageError("a low threshold is not above its high one")
-    rules = Rules(Policy[placement.upper()], cpu, memory, delay_seconds=delay_seconds)
+    rules = Rules(
+        Policy[placement.upper()],
+        cpu,
+        memory,
+        smoothing_seconds,
+        rest_seconds=rest_seconds,
+        delay_seconds=delay_seconds,
+    )
     settings = Settings(listen, reflection, rules=rules, database=database)
     with told("proxy-manager", CannotListen, DatabaseUnusable):
         serve(running(settings), " ".join)

@@ -22,6 +22,7 @@ from proxy_manager.translation import (
     host_session_message,
     known_host_message,
     reservation_asked,
+    usages,
 )
 from sluicegate.rpc.conversations import first
 from sluicegate.rpc.refusals import Reason, Refusal
@@ -143,7 +144,11 @@ class ProxyManagerService(pb_grpc.ProxyManagerServiceServicer):
     async def GetHost(self, request: pb.GetHostRequest, context: Context) -> pb.GetHostResponse:
         with refusing(request.host_name):
             host, sessions = self._driver.host(request.host_name)
-        told = map(host_session_message, sessions[:SESSIONS_TOLD])
+        used = usages(host)
+        told = [
+            host_session_message(session, used.get(session.session_id))
+            for session in sessions[:SESSIONS_TOLD]
+        ]
         return pb.GetHostResponse(host=known_host_message(host), sessions=told)
 
     async def RemoveHost(

@@ -20,6 +20,7 @@ from proxy_manager.streams import BATCH_BYTES, HostCall, Numbered
 from sluicegate.v1 import host_service_pb2 as host_pb
 from sluicegate.v1 import outcome_pb2 as outcome_pb
 from sluicegate.v1 import proxy_manager_service_pb2 as pb
+from sluicegate.v1.load_pb2 import SessionUsage
 from sluicegate.v1.session_pb2 import SessionFood, SessionWork
 
 REASONS: dict[Reason, pb.DeclineReason.ValueType] = {
@@ -49,7 +50,7 @@ def host_event(call: HostCall, message: host_pb.AttachRequest) -> events.HostEve
     match message.WhichOneof("event"):
         case "load":
             load = message.load
-            return events.HostLoaded(*who, load.cpu, load.memory, load.pressure)
+            return events.HostLoaded(*who, load.cpu, load.memory, load.pressure, load)
         case "session_created":
             return events.SessionCreated(*who, message.session_created.session_id)
         case "session_start_failed":
@@ -175,14 +176,22 @@ def known_host_message(known: KnownHost) -> pb.Host:
     )
 
 
-def host_session_message(session: HostSession) -> pb.HostSession:
-    """A session that has a place on a host."""
+def host_session_message(session: HostSession, usage: SessionUsage | None) -> pb.HostSession:
+    """A session that has a place on a host, with what it uses of that if its host tells."""
     return pb.HostSession(
         session_id=session.session_id,
         data_manager_id=session.data_manager_id,
         stage=pb.PlaceStage.Value(f"PLACE_STAGE_{session.stage}"),
         seconds=session.seconds,
+        usage=usage,
     )
+
+
+def usages(known: KnownHost) -> dict[str, SessionUsage]:
+    """What the sessions of a host use, by its last report."""
+    if not isinstance(known.said, host_pb.HostLoad):
+        return {}
+    return {usage.session_id: usage for usage in known.said.sessions}
 
 
 def _host_message(host: HostCapacity) -> pb.HostCapacity:

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import grpc
 
-from container_agent.host.load import LoadMeter
+from container_agent.host.control_group import ControlGroup
+from container_agent.host.load import GroupMeter, LoadMeter
 from container_agent.host.outgoing import Outgoing
 from container_agent.host.sessions import Sessions
 from sluicegate.rpc.channel import connect
@@ -32,13 +33,19 @@ class Attachment:
     """
 
     def __init__(
-        self, proxy_manager: str, host_name: str, sessions_max: int, tracing: Tracing
+        self,
+        proxy_manager: str,
+        host_name: str,
+        sessions_max: int,
+        tracing: Tracing,
+        cgroup: str = "",
     ) -> None:
         self.welcomed = asyncio.Event()
         self._proxy_manager = proxy_manager
         self._host_name = host_name
         self._sessions_max = sessions_max
         self._tracing = tracing
+        self._cgroup = cgroup
         self._messages: Outgoing | None = None
 
     def say(self, message: pb.AttachRequest) -> None:
@@ -97,16 +104,18 @@ class Attachment:
         self.welcomed.set()
         log.info("attached to proxy manager %s", self._proxy_manager)
         async with task_group() as tasks:
-            loading = tasks.create_task(self._tell_load())
+            loading = tasks.create_task(self._tell_load(sessions))
             async for response in call:
                 obey(sessions, response)
             loading.cancel()
 
-    async def _tell_load(self) -> None:
-        meter = LoadMeter()
+    async def _tell_load(self, sessions: Sessions) -> None:
+        meter = GroupMeter(ControlGroup(self._cgroup)) if self._cgroup else LoadMeter()
         while True:
             await asyncio.sleep(LOAD_SECONDS)
-            self.say(pb.AttachRequest(load=meter.read()))
+            load = meter.read()
+            load.sessions.extend(sessions.usage())
+            self.say(pb.AttachRequest(load=load))
 
 
 def obey(sessions: Sessions, response: pb.AttachResponse) -> None:

@@ -13,6 +13,8 @@ from container_agent.host.engine import CALLS_AT_ONCE, End, Engine, EngineFailed
 from container_agent.host.parent_program import ended
 from container_agent.host.session_container import SessionContainer
 
+# Where engines put the control groups of containers if nobody says where.
+CGROUP_PARENT = "docker"
 LOOK_SECONDS = 10.0
 AGAIN_SECONDS = 1.0
 SETTLE_SECONDS = 0.2
@@ -31,8 +33,9 @@ class Containers:
     knows is removed. A container is gone only when the engine has confirmed it.
     """
 
-    def __init__(self, engine: Engine, doors: Doors) -> None:
+    def __init__(self, engine: Engine, doors: Doors, cgroup_parent: str) -> None:
         self._engine = engine
+        self._cgroup_parent = cgroup_parent or CGROUP_PARENT
         self._doors = doors
         self._known: dict[str, SessionContainer] = {}
         self._burials: dict[str, asyncio.Task[None]] = {}
@@ -84,6 +87,8 @@ class Containers:
             one = listed.pop(container.name, None)
             if container.name not in made:
                 continue
+            if one is not None:
+                container.found(one.container_id, self._cgroup_parent)
             if one is None:
                 self._confirm(container.name, "its container is gone, and nobody saw how")
             elif container.unwanted or not one.running:

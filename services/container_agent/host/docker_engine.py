@@ -62,7 +62,9 @@ class DockerEngine:
         """The containers of this host, whether they run or not."""
         with _told():
             found = self._client.containers(all=True, filters={"label": self._label})
-        return [Listed(one["Names"][0].lstrip("/"), _runs(one["State"])) for one in found]
+        return [
+            Listed(one["Names"][0].lstrip("/"), _runs(one["State"]), one["Id"]) for one in found
+        ]
 
     def end_of(self, name: str) -> End | None:
         """How a container that does not run any more ended; None when it is not there."""

@@ -44,7 +44,7 @@ class DockerRuntime:
         self._socket = socket
         self._environment = environment
         self._doors = Doors(run_directory / "containers")
-        self._containers = Containers(engine, self._doors)
+        self._containers = Containers(engine, self._doors, plan.cgroup_parent)
         self._pool = WarmPool(self._make, warm)
         self._found: list[Found] = []
         self._tasks: list[asyncio.Task[None]] = []

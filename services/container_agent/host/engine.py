@@ -22,6 +22,7 @@ class Listed:
 
     name: str
     running: bool
+    container_id: str = ""
 
 
 @dataclass(frozen=True)

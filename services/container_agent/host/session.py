@@ -6,6 +6,7 @@ import secrets
 from typing import Protocol
 
 from container_agent.host.relay import Relay
+from container_agent.host.usage import Usage
 from sluicegate.rpc.mailbox import Mailbox
 from sluicegate.v1 import session_service_pb2 as session_pb
 
@@ -24,6 +25,9 @@ class Container(Protocol):
 
     @property
     def out_of_memory(self) -> bool: ...
+
+    def usage(self) -> Usage | None:
+        """What it uses of its host, where that can be told."""
 
     def kill(self) -> None:
         """Ends it at once."""

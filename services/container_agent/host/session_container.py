@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from container_agent.host.usage import Usage, UsageMeter
+
 
 class SessionContainer:
     """What a session runs in, or will. `look` has the host's containers looked at soon."""
@@ -14,6 +16,7 @@ class SessionContainer:
         # Until it is made, that the engine does not list it means nothing.
         self.made = made
         self._look = look
+        self._meter: UsageMeter | None = None
         self._gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     @property
@@ -25,6 +28,15 @@ class SessionContainer:
     def gone(self) -> bool:
         """Whether the engine has confirmed that nothing is left of it."""
         return self._gone.done()
+
+    def usage(self) -> Usage | None:
+        """What it uses of its host, where that can be told."""
+        return self._meter.read() if self._meter else None
+
+    def found(self, container_id: str, cgroup_parent: str) -> None:
+        """The engine lists it; by its id its control group is known."""
+        if self._meter is None:
+            self._meter = UsageMeter(cgroup_parent, container_id)
 
     def is_made(self) -> None:
         """The engine lists it from now on; what became of it since is looked at."""

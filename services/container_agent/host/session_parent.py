@@ -153,6 +153,9 @@ class SessionProcess:
         self._told = asyncio.Event()
         asyncio.get_running_loop().add_reader(alive, self._forget_alive)
 
+    def usage(self) -> None:
+        """Nothing: what it does counts in the load of its host alone."""
+
     def told(self, code: int | None) -> None:
         """Its parent says how it ended, or can say nothing any more."""
         self.returncode = code

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from container_agent.host.reports import created, relayed, session_end
 from container_agent.host.session import Container, Session, new_token
 from sluicegate.rpc.text import one_line
 from sluicegate.v1 import host_service_pb2 as pb
-from sluicegate.v1 import outcome_pb2, session_pb2
+from sluicegate.v1 import load_pb2, outcome_pb2, session_pb2
 from sluicegate.v1 import session_service_pb2 as session_pb
 
 log = logging.getLogger(__name__)
@@ -99,6 +99,13 @@ class Sessions:
                 again.append(created(session))
             again.extend(relayed(session.relay))
         return hosted, again
+
+    def usage(self) -> Iterator[load_pb2.SessionUsage]:
+        """What the sessions use of this host, as far as their containers tell."""
+        for session in self._sessions.values():
+            used = session.container.usage() if session.container else None
+            if used is not None:
+                yield load_pb2.SessionUsage(session_id=session.session_id, **asdict(used))
 
     def create(self, session_id: str, data_manager_id: str) -> None:
         """Begins to make a container; many at once. One that is there already is the answer."""

@@ -147,9 +147,10 @@ class Coordinator:
         match event:
             case events.HostHeard():
                 pass
-            case events.HostLoaded(cpu=cpu, memory=memory, pressure=pressure):
+            case events.HostLoaded(cpu=cpu, memory=memory, pressure=pressure, said=said):
                 host.pressure = pressure
                 host.load.measure(cpu, memory, state.now)
+                host.said = said
                 state.changes += 1
                 state.refresh(host.name)
             case events.SessionCreated(session_id=session_id):

@@ -31,6 +31,8 @@ class HostLoaded(Struct, frozen=True):
     cpu: float
     memory: float
     pressure: float = 0.0
+    # All that it said; only operators look at it.
+    said: object = None
 
 
 class SessionCreated(Struct, frozen=True):

@@ -122,13 +122,14 @@ class HostState(Enum):
 
 class KnownHost(Struct, frozen=True):
     """A host as an operator sees it: `offered` places by its own word, and the `limit` that was
-    set for it, or 0. Nothing has been heard of it for so many seconds."""
+    set for it, or 0. Nothing has been heard of it for so many seconds; `said` is the last."""
 
     capacity: HostCapacity
     state: HostState
     offered: int
     limit: int
     silent_seconds: float
+    said: object = None
 
 
 class HostSession(Struct, frozen=True):

@@ -16,7 +16,7 @@ from proxy_manager.core.state import Host, State
 def of_host(host: Host, capacity: HostCapacity, now: float) -> KnownHost:
     """A host that is attached, or not long gone."""
     limit, silent_seconds = host.settings.sessions_max, max(0.0, now - host.heard)
-    return KnownHost(capacity, _state(host), host.offered, limit, silent_seconds)
+    return KnownHost(capacity, _state(host), host.offered, limit, silent_seconds, host.said)
 
 
 def away(state: State) -> Iterator[KnownHost]:

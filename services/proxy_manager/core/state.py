@@ -44,6 +44,8 @@ class Host:
     load: Load
     health: Health
     settings: HostSettings
+    # What it said last of its load.
+    said: object = None
     attached: bool = True
     leaving: bool = False
     lost: bool = False

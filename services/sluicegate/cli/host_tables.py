@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sluicegate.cli.sizes import show_seconds
+from sluicegate.cli.sizes import show_seconds, show_size
 from sluicegate.cli.summary import row
 from sluicegate.cli.tables import print_table
 from sluicegate.rpc.text import printable
@@ -28,10 +28,17 @@ def print_hosts(hosts: Sequence[pb.Host]) -> None:
 def print_sessions(sessions: Sequence[pb.HostSession]) -> None:
     """A line for each session of a host."""
     rows = [
-        (printable(s.session_id), _stage(s), show_seconds(s.seconds), printable(s.data_manager_id))
+        (
+            printable(s.session_id),
+            _stage(s),
+            show_seconds(s.seconds),
+            f"{s.usage.cpus:.2f}" if s.HasField("usage") else "",
+            show_size(s.usage.memory_bytes) if s.HasField("usage") else "",
+            printable(s.data_manager_id),
+        )
         for s in sessions
     ]
-    print_table(("session", "stage", "since", "data manager"), rows)
+    print_table(("session", "stage", "since", "cpus", "memory", "data manager"), rows)
 
 
 def host_lines(host: pb.Host) -> list[str]:
@@ -88,6 +95,8 @@ def host_object(host: pb.Host, sessions: Sequence[pb.HostSession] | None = None)
                 "data_manager_id": session.data_manager_id,
                 "stage": _stage(session),
                 "seconds": round(session.seconds, 1),
+                "cpus": round(session.usage.cpus, 2) if session.HasField("usage") else None,
+                "memory_bytes": session.usage.memory_bytes if session.HasField("usage") else None,
             }
             for session in sessions
         ]
