@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.chart import write_chart
 from bench.data import SETS
 from bench.index import fill, opening
-from bench.measure import clean_environment, take
+from bench.measure import Taken, clean_environment, take
 from bench.peers import PASSWORD, PEERS, STREAMS, kept
 from bench.scratch import MEMORY, scratch
 from bench.streams import PICTURES, UNITS
@@ -23,36 +23,38 @@ BLOBS = (0, 1_000_000, 10_000_000)
 ROUNDS = 3
 
 
-def seconds(source: Path, filled: Path, cache: Path) -> float:
-    """The shortest time of several backups, each into a repository like the one that is filled."""
+def shortest(source: Path, filled: Path, cache: Path) -> Taken:
+    """What the shortest of several backups took, each into a repository like the one that is
+    filled."""
     taken = []
     env = clean_environment(PASSWORD) | {"SLUICEGATE_CACHE_DIRECTORY": str(cache)}
     for _ in range(ROUNDS):
         with scratch(MEMORY) as at:
             # Its files are never changed.
             shutil.copytree(filled, kept(at), copy_function=os.link)
-            taken.append(take(PEERS[0].backup(source, at), env).wall_seconds)
-    return min(taken)
+            taken.append(take(PEERS[0].backup(source, at), env))
+    return min(taken, key=lambda one: one.wall_seconds)
 
 
-def measured(sources: dict[str, Path], blobs: int) -> dict[str, float]:
-    """So much a second of each data set, into a repository with so many blobs."""
+def measured(sources: dict[str, Path], blobs: int) -> dict[str, Taken]:
+    """What each data set takes, into a repository with so many blobs."""
     with scratch(MEMORY) as at:
         filled, cache = at / "filled", at / "cache"
         fill(filled, blobs)
         if blobs:
             opening(filled, cache, blobs)
-        return {
-            name: UNITS[name][1] / seconds(source, filled, cache)
-            for name, source in sources.items()
-        }
+        return {name: shortest(source, filled, cache) for name, source in sources.items()}
 
 
-def show(name: str, sizes: Sequence[int], rates: Sequence[float]) -> None:
+def show(name: str, sizes: Sequence[int], taken: Sequence[Taken]) -> None:
     """Prints the figures of one data set and writes its picture."""
-    unit, _ = UNITS[name]
-    told = ", ".join(f"{size:,}: {rate:,.0f}" for size, rate in zip(sizes, rates, strict=True))
-    print(f"{name}, {unit} a second by blobs in the repository: {told}")
+    unit, amount = UNITS[name]
+    rates = [amount / one.wall_seconds for one in taken]
+    for size, rate, one in zip(sizes, rates, taken, strict=True):
+        print(
+            f"{name}, {size:,} blobs in the repository: {rate:,.0f} {unit} a second,"
+            f" {one.cpu_seconds:.2f} s of cpu"
+        )
     PICTURES.mkdir(exist_ok=True)
     path = PICTURES / f"sizes-{unit.lower()}.svg"
     title = f"{name}, {STREAMS} streams: {unit} a second, by blobs in the repository"
@@ -70,9 +72,9 @@ def main() -> None:
         for name, source in sources.items():
             source.mkdir()
             SETS[name](source)
-        rates = [measured(sources, blobs) for blobs in sizes]
+        taken = [measured(sources, blobs) for blobs in sizes]
     for name in sources:
-        show(name, sizes, [of[name] for of in rates])
+        show(name, sizes, [of[name] for of in taken])
 
 
 if __name__ == "__main__":

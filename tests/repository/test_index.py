@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from container_agent.repository import index as index_module
@@ -29,6 +29,8 @@ def documents_of(packs: Packs) -> list[bytes]:
     return [encode_index([pack]) for pack in packs.items()]
 
 
+# Files are synced, and disks are slow at times.
+@settings(deadline=None)
 @given(PACKS, PACKS, PACKS, st.booleans())
 def test_it_finds_what_was_loaded_and_added_and_nothing_else(
     tmp_path_factory, in_file, loaded, added, small

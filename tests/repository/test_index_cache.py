@@ -250,7 +250,7 @@ repository.load_index()
 
 
 @pytest.mark.parametrize("where", ["while it reads", "while it writes", "before it has its name"])
-def test_t2_a_maker_that_is_killed_leaves_nothing_that_counts(location, store, cache, where):
+def test_a_maker_that_is_killed_leaves_nothing_that_counts(location, store, cache, where):
     maker = subprocess.Popen(
         [sys.executable, "-c", MAKER, location, SECRET.decode(), cache, where],
         env={"PYTHONPATH": os.pathsep.join(sys.path)},

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from container_agent.repository import index_making
@@ -30,6 +30,8 @@ def told_by(file: IndexFile, blobs) -> dict[tuple[BlobKind, bytes], set[Place]]:
     return {blob: set(file.find_all(*blob)) for blob in blobs}
 
 
+# Files are synced, and disks are slow at times.
+@settings(deadline=None)
 @given(PACKS, PACKS, st.sampled_from([1, 40, index_making.SPILL_BYTES]))
 def test_it_says_what_the_index_files_say_also_when_made_in_two_steps(
     tmp_path_factory, before, after, spill_bytes
