@@ -16,6 +16,8 @@ from container_agent.session.restore import restore
 from container_agent.session.restore_crawl import restore_crawl
 from container_agent.session.restore_finish import restore_finish
 from container_agent.session.tally import Tally
+from container_agent.session.verify import verify
+from container_agent.session.verify_packs import PacksToVerify, verify_packs
 from sluicegate.v1 import outcome_pb2, slice_pb2
 
 RANGE_BYTES = 4 << 20
@@ -93,6 +95,26 @@ def restore_all(repository: Repository, plan: slice_pb2.RestorePlan) -> Tally:
     tally.unread += last.unread
     tally.files += last.files
     return tally
+
+
+def verified(repository: Repository, snapshot: str = "", part: tuple[int, int] | None = None):
+    """A verify as its slices do it, one after the other; counted together."""
+    chosen = slice_pb2.Part(number=part[0], parts=part[1]) if part else None
+    work = slice_pb2.VerifyWork(snapshot=snapshot, part=chosen)
+    cuts, tally, packs = [], Tally(), PacksToVerify(repository)
+    snapshot_id = verify(work, repository, lambda made, _: cuts.extend(made), tally)
+    for cut in cuts:
+        slice_work = slice_pb2.VerifyPacksWork(
+            snapshot=snapshot_id.hex(), part=chosen, span=cut.span
+        )
+        verify_packs(slice_work, repository, packs, tally)
+    return tally
+
+
+def damage(tally: Tally) -> str:
+    """What was found, a line each."""
+    assert {reason for _, reason, _ in tally.unread} <= {outcome_pb2.UNREAD_REASON_DAMAGED}
+    return "\n".join(f"{path.decode()}: {told}" for path, _, told in tally.unread)
 
 
 class Forged:

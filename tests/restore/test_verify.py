@@ -13,13 +13,12 @@ import pytest
 from commands import restic
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.errors import SnapshotUnknown
-from container_agent.repository.repository import Repository
 from container_agent.session import verify as verify_module
 from container_agent.session.tally import Stopped, Tally
 from container_agent.session.verify import References, verify
 from container_agent.session.verify_packs import PacksToVerify, verify_packs
-from restore.restoring import backed_up, opened
-from sluicegate.v1 import outcome_pb2, slice_pb2
+from restore.restoring import backed_up, damage, opened, verified
+from sluicegate.v1 import slice_pb2
 from trees import make_tree
 
 
@@ -43,26 +42,6 @@ def packs_of(location: Path) -> list[Path]:
     """The packs, the largest first."""
     packs = [path for path in (location / "data").rglob("*") if path.is_file()]
     return sorted(packs, key=lambda path: -path.stat().st_size)
-
-
-def verified(repository: Repository, snapshot: str = "", part: tuple[int, int] | None = None):
-    """A verify as its slices do it, one after the other; counted together."""
-    chosen = slice_pb2.Part(number=part[0], parts=part[1]) if part else None
-    work = slice_pb2.VerifyWork(snapshot=snapshot, part=chosen)
-    cuts, tally, packs = [], Tally(), PacksToVerify(repository)
-    snapshot_id = verify(work, repository, lambda made, _: cuts.extend(made), tally)
-    for cut in cuts:
-        slice_work = slice_pb2.VerifyPacksWork(
-            snapshot=snapshot_id.hex(), part=chosen, span=cut.span
-        )
-        verify_packs(slice_work, repository, packs, tally)
-    return tally
-
-
-def damage(tally: Tally) -> str:
-    """What was found, a line each."""
-    assert {reason for _, reason, _ in tally.unread} <= {outcome_pb2.UNREAD_REASON_DAMAGED}
-    return "\n".join(f"{path.decode()}: {told}" for path, _, told in tally.unread)
 
 
 def rewrite(path: Path, change: Callable[[bytes], bytes]) -> None:

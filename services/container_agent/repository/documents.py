@@ -45,6 +45,11 @@ def read(store: Store, sealer: Sealer, kind: str, name: str) -> bytes:
     return unpacked(sealer.open(sealed), f"{kind}/{name}")
 
 
+def is_whole(store: Store, kind: str, name: str) -> bool:
+    """Whether a file is what its name says. FileNotFoundError when it is gone."""
+    return hashlib.sha256(store.read(f"{kind}/{name}")).hexdigest() == name
+
+
 def read_many(store: Store, sealer: Sealer, kind: str, names: Sequence[str]) -> Iterator[bytes]:
     """Several documents, each as by `read`, in order; a few are under way at once."""
     if len(names) < FEW:

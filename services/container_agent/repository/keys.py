@@ -63,9 +63,12 @@ def open_key(store: Store, password: bytes) -> MasterKey:
         raise RepositoryMissing(f"The repository at {store} has lost its key files.")
     damage: RepositoryDamaged | None = None
     for name in names[:KEYS_MAX]:
+        key_file = store.read(f"keys/{name}")
         try:
-            if (master := try_key(store.read(f"keys/{name}"), password)) is not None:
+            if (master := try_key(key_file, password)) is not None:
                 return master
+            if hashlib.sha256(key_file).hexdigest() != name:
+                raise RepositoryDamaged("The key file is damaged: its name is not its hash.")
         except RepositoryDamaged as error:
             damage = RepositoryDamaged(f"keys/{name}: {error}")
     raise damage or WrongPassword(f"The password opens no key of the repository at {store}.")

@@ -223,6 +223,17 @@ class Repository:
         there = frozenset(map(bytes.fromhex, self._store.names("data")))
         return sorted(there | self._index.pack_ids())
 
+    def damaged_files(self) -> Iterator[str]:
+        """The key and index files that are not what their names say.
+
+        All are read: sessions know the master key, and the index perhaps by the host's cache."""
+        for kind in ("keys", "index"):
+            for name in self._store.names(kind):
+                # One may be replaced while they are read.
+                with suppress(FileNotFoundError):
+                    if not documents.is_whole(self._store, kind, name):
+                        yield f"{kind}/{name}"
+
     def verify_pack(self, pack_id: bytes) -> PackReport:
         """Reads a whole pack and checks its name, its header, every blob, and the index."""
         return verify_pack(self._store, self._sealer, self._index, pack_id)

@@ -22,6 +22,9 @@ def verify(
 
     Every tree is read and every blob of a file must be known, also when only some packs are read.
     """
+    for name in repository.damaged_files():
+        tally.check()
+        list_damage(tally, name, "its name is not its hash")
     references = References(repository, tally)
     snapshot_id = b""
     if work.snapshot:
