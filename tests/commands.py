@@ -14,9 +14,11 @@ BACKUP_SECONDS = 600.0
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without anything that speaks of a repository, and the password."""
+    """This process's environment without anything that speaks of a repository, with the password
+    and without a cache, which would lie in the home of whoever runs the tests."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("RESTIC_", "SLUICEGATE_"))}
-    return kept | {"SLUICEGATE_PASSWORD": PASSWORD, "RESTIC_PASSWORD": PASSWORD} | dict(extra or {})
+    ours = {"SLUICEGATE_PASSWORD": PASSWORD, "RESTIC_PASSWORD": PASSWORD}
+    return kept | ours | {"SLUICEGATE_CACHE_DIRECTORY": ""} | dict(extra or {})
 
 
 def run(
