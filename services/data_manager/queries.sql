@@ -59,6 +59,11 @@ INSERT INTO sessions VALUES (
 -- name: drop_session
 DELETE FROM sessions WHERE session_id = :session_id;
 
+-- name: queue_again
+-- The one way out of a terminal state: what a seal found to be gone is not done.
+UPDATE slices SET state = 'queued', turn = :turn
+WHERE run_id = :run_id AND number = :number AND number > 0 AND state = 'done';
+
 -- name: cancel_slices
 UPDATE slices SET state = 'cancelled', session_id = NULL
 WHERE run_id = :run_id AND state IN ('queued', 'reserved', 'running');

@@ -7,6 +7,7 @@ from data_manager.core.effects import (
     CancelSlices,
     Change,
     DropSession,
+    QueueAgain,
     SaveRun,
     SaveSession,
     SaveSlice,
@@ -19,6 +20,14 @@ from data_manager.rows import run_row, session_row
 from data_manager.slice_rows import slice_row
 
 Statement = tuple[str, Sequence[Any]]
+OTHERS = (
+    "queue_again",
+    "cancel_slices",
+    "drop_session",
+    "save_unread",
+    "save_verdict",
+    "save_storage",
+)
 
 
 def statements(changes: Sequence[Change]) -> Iterator[Statement]:
@@ -36,6 +45,9 @@ def statements(changes: Sequence[Change]) -> Iterator[Statement]:
                 sessions[session.session_id] = session
             case SaveRun(run):
                 runs[run.run_id] = run
+            case QueueAgain(run_id, numbers, turn):
+                rows = [{"run_id": run_id, "number": each, "turn": turn} for each in numbers]
+                others.setdefault("queue_again", []).extend(rows)
             case CancelSlices(run_id):
                 others.setdefault("cancel_slices", []).append({"run_id": run_id})
             case DropSession(session_id):
@@ -51,5 +63,5 @@ def statements(changes: Sequence[Change]) -> Iterator[Statement]:
     yield "save_session", [session_row(session) for session in sessions.values()]
     yield "save_slice", [slice_row(slice_) for slice_ in slices.values()]
     # No session comes back: what is dropped stays dropped.
-    for name in ("cancel_slices", "drop_session", "save_unread", "save_verdict", "save_storage"):
+    for name in OTHERS:
         yield name, others.get(name, ())

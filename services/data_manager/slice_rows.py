@@ -4,22 +4,26 @@ the table's columns."""
 from collections.abc import Sequence
 from typing import Any
 
-from data_manager.core.kinds import CLOSING_NUMBER, run_of, slice_id
+from data_manager.core.kinds import CLOSING_NUMBER, closing_name, run_of, slice_id
 from data_manager.core.model import Position, Slice, SliceKind, SliceState, Span
 
 # Looked up, as an enum is slow to make and to name.
 KINDS = {kind.value: kind for kind in SliceKind}
 STATES = {state.value: state for state in SliceState}
 KIND_NAMES = {kind: name for name, kind in KINDS.items()}
+NO_NUMBER = -(2**63)
 STATE_NAMES = {state: name for name, state in STATES.items()}
 
 
 def slice_key(name: str) -> tuple[str, int]:
     """The run and the number that a slice's name says; a number that no slice has if it is none."""
     number = name.rpartition(":")[2]
-    if number.isascii() and number.isdigit() and len(number) < 19:
-        return run_of(name), int(number)
-    return run_of(name), CLOSING_NUMBER if number == "close" else CLOSING_NUMBER - 1
+    if number == closing_name(CLOSING_NUMBER):
+        return run_of(name), CLOSING_NUMBER
+    sign, digits = (-1, number[5:]) if number.startswith("close") else (1, number)
+    if digits.isascii() and digits.isdigit() and len(digits) < 19:
+        return run_of(name), sign * int(digits)
+    return run_of(name), NO_NUMBER
 
 
 def slice_row(slice_: Slice) -> tuple[object, ...]:

@@ -233,6 +233,7 @@ def _slice_ended(session_id: str, end: outcome_pb2.SliceEnd) -> events.SliceEnde
         tuple(map(_unread, end.unread_files)),
         max(end.unread_files_count, len(end.unread_files)),
         end.took_ms,
+        tuple(end.lost_slices),
     )
 
 

@@ -15,6 +15,7 @@ from data_manager.core.effects import (
     DropSession,
     Effect,
     LoadSlices,
+    QueueAgain,
     Reserve,
     SaveRun,
     SaveSession,
@@ -24,6 +25,7 @@ from data_manager.core.effects import (
 )
 from data_manager.core.invariants import check, check_stored
 from data_manager.core.kinds import run_of
+from data_manager.core.kinds import slice_id as slice_name
 from data_manager.core.model import (
     Cut,
     Failure,
@@ -74,6 +76,11 @@ class Disk:
                 del self.sessions[session_id]
             case SaveUnread(run_id, number, file):
                 self.unread[run_id, number] = file
+            case QueueAgain(run_id, numbers, turn):
+                for number in numbers:
+                    old = self.slices[name := slice_name(run_id, number)]
+                    assert old.state is SliceState.DONE, "only what is done can be lost"
+                    self.slices[name] = replace(old, state=SliceState.QUEUED, turn=turn)
             case SaveStorage(storage, streams):
                 self.storages[storage] = streams
             case CancelSlices(run_id):

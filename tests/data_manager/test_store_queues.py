@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from data_manager.core.effects import CancelSlices, SaveRun, SaveSession, SaveSlice, SaveStorage
+from data_manager.core.effects import (
+    CancelSlices,
+    QueueAgain,
+    SaveRun,
+    SaveSession,
+    SaveSlice,
+    SaveStorage,
+)
 from data_manager.core.model import (
     Position,
     Request,
@@ -162,3 +169,36 @@ async def test_slices_are_found_by_their_run_or_an_index(tmp_path: Path, query: 
             plan = connection.execute(f"EXPLAIN QUERY PLAN {QUERIES[query]}", values)
             steps = [step for *_, step in plan]
     assert not [s for s in steps if s.startswith("SCAN slices") and "INDEX" not in s], steps
+
+
+async def test_t25_what_is_lost_is_queued_again_at_the_end_and_nothing_else_is(tmp_path: Path):
+    done = [slice_(n, state=SliceState.DONE, attempt=1, result_id=b"r") for n in (1, 2, 3)]
+    failed = slice_(4, state=SliceState.FAILED, attempt=5)
+    seal = Slice("b:close", "b", -1, SliceKind.SEAL, state=SliceState.CANCELLED, attempt=1)
+    async with opened(tmp_path / "db") as store:
+        await store.commit([SaveRun(run(bodies=4)), *map(SaveSlice, (*done, failed, seal))])
+        await store.commit([QueueAgain("b", (1, 3, 4), 9)])
+        again = [replace(each, state=SliceState.QUEUED, turn=9) for each in (done[0], done[2])]
+        assert await store.queued("b", None, 10) == tuple(again)
+        assert await store.slice("b:2") == done[1]
+        assert await store.slice("b:4") == failed
+        found = await store.unfinished()
+        assert found.tallies["b"] == {
+            SliceState.QUEUED: 2,
+            SliceState.DONE: 1,
+            SliceState.FAILED: 1,
+            SliceState.CANCELLED: 1,
+        }
+        assert found.slices == (seal,)
+
+
+async def test_closings_have_names_of_their_own(tmp_path: Path):
+    closings = [
+        Slice(f"b:{name}", "b", number, SliceKind.SEAL, state=SliceState.CANCELLED)
+        for name, number in (("close", -1), ("close2", -2), ("close10", -10))
+    ]
+    async with opened(tmp_path / "db") as store:
+        await store.commit([SaveRun(run()), *map(SaveSlice, closings)])
+        assert [await store.slice(each.slice_id) for each in closings] == closings
+        assert await store.slice("b:close0") is None
+        assert await store.slice("b:nothing") is None

@@ -10,6 +10,7 @@ from dataclasses import replace
 from data_manager.core import (
     feeding,
     loading,
+    losses,
     orchestrator,
     outcomes,
     pausing,
@@ -19,6 +20,7 @@ from data_manager.core import (
     runs,
     slices,
 )
+from data_manager.core.kinds import CLOSING_NUMBER
 from data_manager.core.live import Live
 from data_manager.core.model import Failure, RunState, SliceState
 from data_manager.core.state import State
@@ -31,6 +33,7 @@ from proxy_manager.core.placement import Openings
 from proxy_manager.core.state import Host
 from proxy_manager.core.state import State as ProxyState
 from simulation.mutating import mutant, nothing, put
+from sluicegate.simulation import session
 
 # -- The proxy manager
 
@@ -112,6 +115,14 @@ def keep_committed_outcomes_from_their_sessions(whole):
             whole(state, data_manager_id, through_number)
 
     return acknowledge
+
+
+# -- The seal
+
+
+@mutant(session, "found_lost")
+def seal_without_a_look_at_what_is_there(whole):
+    return lambda repository, slice_, records: ()
 
 
 # -- The data manager
@@ -295,3 +306,13 @@ def never_wake_what_waits_for_a_time(whole):
             heapq.heappop(state.later)
 
     return wake
+
+
+@mutant(restarting, "closing_number")
+def take_a_seal_that_was_called_off_for_the_last(whole):
+    return lambda live: CLOSING_NUMBER
+
+
+@mutant(losses, "QueueAgain")
+def do_not_do_again_what_is_lost(whole):
+    return lambda run_id, numbers, turn: whole(run_id, (), turn)

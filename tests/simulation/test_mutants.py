@@ -22,13 +22,21 @@ CUT = FaultPlan(
     lost=0.2,
     doubled=0.3,
 )
+# So that what runs is ended, and what it stored pruned before others come.
+PRUNED = FaultPlan(
+    until=60.0,
+    every_seconds=2.0,
+    kinds=("prune", "kill_host", "kill_session", "kill_data_manager"),
+)
 
 
 def worlds():
     """Those of the seeds, and as many with each plan that does the same again and again."""
     usual = map(draw, range(SEEDS_MAX))
     planned = (
-        replace(draw(seed), faults=plan) for plan in (FORGOTTEN, CUT) for seed in range(SEEDS_MAX)
+        replace(draw(seed), faults=plan)
+        for plan in (FORGOTTEN, CUT, PRUNED)
+        for seed in range(SEEDS_MAX)
     )
     return chain(usual, planned)
 

@@ -220,8 +220,11 @@ class Repository:
 
     def packs(self) -> list[bytes]:
         """The ids of all packs: those that lie there and those that the index names."""
-        there = frozenset(map(bytes.fromhex, self._store.names("data")))
-        return sorted(there | self._index.pack_ids())
+        return sorted(self.packs_there() | self._index.pack_ids())
+
+    def packs_there(self) -> frozenset[bytes]:
+        """The ids of the packs that lie there."""
+        return frozenset(map(bytes.fromhex, self._store.names("data")))
 
     def damaged_files(self) -> Iterator[str]:
         """The key and index files that are not what their names say.

@@ -5,6 +5,7 @@ from container_agent.repository.forgetting import KeepsNothing
 from container_agent.repository.object_failures import AccessDenied
 from container_agent.repository.stores import FULL
 from container_agent.session.restic import ResticFailed, ResticMissing
+from container_agent.session.seal import SlicesLost
 from container_agent.session.tally import Stopped
 from container_agent.session.walking import SourceLost
 from container_agent.storage.write import TargetUnwritable
@@ -23,6 +24,7 @@ REASONS: tuple[tuple[type[Exception], outcome_pb2.FailureReason.ValueType], ...]
     (errors.WrongPassword, outcome_pb2.FAILURE_REASON_WRONG_PASSWORD),
     (errors.RepositoryLocked, outcome_pb2.FAILURE_REASON_REPOSITORY_LOCKED),
     (errors.StorageFull, outcome_pb2.FAILURE_REASON_STORAGE_FULL),
+    (SlicesLost, outcome_pb2.FAILURE_REASON_SLICES_LOST),
     (KeepsNothing, outcome_pb2.FAILURE_REASON_REFUSED),
     (errors.SnapshotUnknown, outcome_pb2.FAILURE_REASON_NOT_FOUND),
     (errors.SnapshotAmbiguous, outcome_pb2.FAILURE_REASON_NOT_FOUND),

@@ -1,6 +1,7 @@
 """SEAL: joins the records of a backup into one repository snapshot, its commit point."""
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
@@ -11,7 +12,9 @@ from container_agent.repository.repository import Repository
 from container_agent.repository.snapshots import Snapshot, path_text
 from container_agent.repository.writer import PackWriter
 from container_agent.session.directories import Directories, some_directory_node
+from container_agent.session.parents import parent_of
 from container_agent.session.records import read_record
+from container_agent.session.stored import BlobGone, Stored
 from container_agent.session.tally import Tally
 from container_agent.session.walking import (
     SourceLost,
@@ -25,12 +28,28 @@ from container_agent.storage.metadata import with_subtree
 from sluicegate.rpc.text import printable
 from sluicegate.v1 import outcome_pb2, slice_pb2
 
+LOST = (
+    "Of {count:,} slices something is gone that they had stored ({told}), as by a prune while no"
+    " session ran; they are done again."
+)
 SUBTREE = re.compile(rb',"subtree":"([0-9a-f]{64})"}$')
+
+
+class SlicesLost(Exception):
+    """Of some slices not all is there any more that they have stored; `numbers` are their places
+    among the records, from 1. They must be done again."""
+
+    def __init__(self, numbers: list[int], message: str) -> None:
+        super().__init__(message)
+        self.numbers = numbers
 
 
 def seal(work: slice_pb2.SealWork, repository: Repository, tally: Tally) -> bytes:
     """The id of the backup's repository snapshot: of the one that is there already, or of a new
-    one. Slices without a record are listed."""
+    one. Slices without a record are listed.
+
+    SlicesLost, and no snapshot, where something is gone that it would refer to.
+    """
     tag = f"backup={work.backup_id}"
     for snapshot in repository.snapshots():
         if tag in snapshot.tags:
@@ -74,14 +93,13 @@ class Sealing:
         self._writer = writer
         self._tally = tally
         self._path = components_of(work.asset_path)
+        self._root_name = self._path[-1] if self._path else b""
+        parent = parent_of(repository, work.parent_snapshot_id, self._path)
+        self._stored = Stored(repository, parent, self._root_name, tally)
 
     def run(self) -> bytes:
         """Stores all trees that are missing yet, and returns the id of the topmost."""
-        root_name = self._path[-1] if self._path else b""
-        word = Word(self._put_tree, Directories(self._work.source, root_name).node)
-        for record in self._work.records:
-            self._tally.check()
-            word.feed(self._events(record))
+        word = self._joined()
         for path in word.torn:
             list_changed(self._tally, path[1:])
         nodes = list(word.events())
@@ -92,9 +110,30 @@ class Sealing:
             )
         return self._top(nodes[0])
 
+    def _joined(self) -> Word:
+        """The words of all records as one. Once one is lost the others are only looked at."""
+        word = Word(self._put_tree, Directories(self._work.source, self._root_name).node)
+        lost: list[int] = []
+        told = ""
+        for number, record in enumerate(self._work.records, 1):
+            self._tally.check()
+            events = self._stored.checked(self._events(record))
+            try:
+                if lost:
+                    deque(events, maxlen=0)
+                else:
+                    word.feed(events)
+            except BlobGone as gone:
+                told = told or str(gone)
+                lost.append(number)
+                self._stored.lose_place()
+        if lost:
+            raise SlicesLost(lost, LOST.format(count=len(lost), told=told))
+        return word
+
     def _events(self, record: slice_pb2.SliceRecord) -> Iterator[Event]:
         if record.record_id:
-            return read_record(record.record_id, self._read_data)
+            return read_record(record.record_id, self._stored.read)
         detail = "all from here on, up to "
         detail += printable(record.span.stop.path) if record.span.HasField("stop") else "the end"
         path, reason = record.span.start.path, outcome_pb2.UNREAD_REASON_SLICE_FAILED
@@ -118,6 +157,3 @@ class Sealing:
         digest = sha256(tree)
         self._writer.put(BlobKind.TREE, digest.digest(), tree)
         return digest.hexdigest()
-
-    def _read_data(self, blob_id: bytes) -> bytes:
-        return self._repository.read_blob(BlobKind.DATA, blob_id)

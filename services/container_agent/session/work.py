@@ -23,7 +23,7 @@ from container_agent.session.restic import Restic
 from container_agent.session.restore import restore
 from container_agent.session.restore_crawl import restore_crawl
 from container_agent.session.restore_finish import restore_finish
-from container_agent.session.seal import seal
+from container_agent.session.seal import SlicesLost, seal
 from container_agent.session.tally import Tally
 from container_agent.session.verify import verify
 from container_agent.session.verify_packs import PacksToVerify, verify_packs
@@ -137,6 +137,8 @@ class Work:
             end.message = one_line(tally.told)
         except Exception as error:
             end.failure, end.message = failure_of(error)
+            if isinstance(error, SlicesLost):
+                end.lost_slices.extend(error.numbers)
             if end.failure == outcome_pb2.FAILURE_REASON_INTERNAL:
                 log.exception("Slice %s failed.", slice_.slice_id)
         finally:

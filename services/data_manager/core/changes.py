@@ -8,6 +8,7 @@ from data_manager.core.effects import (
     CancelSlices,
     DropSession,
     Effect,
+    QueueAgain,
     SaveRun,
     SaveSession,
     SaveSlice,
@@ -26,6 +27,7 @@ class Changes:
     runs: dict[str, Run] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     slices: dict[str, Slice] = field(default_factory=dict)
+    again: list[QueueAgain] = field(default_factory=list)
     cancelled: list[CancelSlices] = field(default_factory=list)
     dropped: dict[str, str] = field(default_factory=dict)
     unread: list[SaveUnread] = field(default_factory=list)
@@ -66,6 +68,7 @@ class Changes:
         yield from map(SaveRun, self.runs.values())
         yield from map(SaveSession, self.sessions.values())
         yield from map(SaveSlice, self.slices.values())
+        yield from self.again
         yield from self.cancelled
         yield from (DropSession(*item) for item in self.dropped.items())
         yield from self.unread

@@ -65,6 +65,16 @@ class CancelSlices:
 
 
 @dataclass(frozen=True)
+class QueueAgain:
+    """Slices of a run that are done are queued, at this turn: their closing found that something is
+    gone of what they had stored. Nothing else of them changes."""
+
+    run_id: str
+    numbers: tuple[int, ...]
+    turn: int
+
+
+@dataclass(frozen=True)
 class SaveStorage:
     """A primary storage takes so many streams at once, over all its assets (R55)."""
 
@@ -148,6 +158,7 @@ Change = (
     | DropSession
     | SaveUnread
     | SaveVerdict
+    | QueueAgain
     | CancelSlices
     | SaveStorage
 )

@@ -171,7 +171,8 @@ class VerdictsMade:
 
 @dataclass(frozen=True)
 class SliceEnded:
-    """A slice ended with a result, or with a failure."""
+    """A slice ended with a result, or with a failure. `lost` are the numbers of the slices of which
+    a closing found that something is gone."""
 
     session_id: str
     slice_id: str
@@ -183,6 +184,7 @@ class SliceEnded:
     unread_files: tuple[UnreadFile, ...] = ()
     unread_count: int = 0
     took_ms: int = 0
+    lost: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from data_manager.core.kinds import CLOSING_NUMBER, OPENING_NUMBER, SHAPES, run_of, slice_id
+from data_manager.core.kinds import (
+    CLOSING_NUMBER,
+    OPENING_NUMBER,
+    SHAPES,
+    closes,
+    run_of,
+    slice_id,
+)
 from data_manager.core.live import Live
 from data_manager.core.model import Position, RunState, SessionState, Slice, SliceState
 from data_manager.core.rounds import wants
@@ -50,8 +57,13 @@ def _check_partition(live: Live, stored: list[Slice]) -> None:
     """S1 and S2: every slice is in exactly one state, and they add up; what is queued waits."""
     counted = Counter(slice_.state for slice_ in stored)
     _hold(+live.tally == counted, "slices add up", live.tally, counted)
-    closing = any(slice_.number == CLOSING_NUMBER for slice_ in stored)
-    _hold(len(stored) == 1 + live.run.bodies + closing, "no slice is lost or invented", stored)
+    closings = [slice_ for slice_ in stored if closes(slice_.number)]
+    expected = 1 + live.run.bodies + len(closings)
+    _hold(len(stored) == expected, "no slice is lost or invented", stored)
+    before = sorted((s.number for s in closings if s.number != live.closing_number), reverse=True)
+    called_off = all(s.state is SliceState.CANCELLED for s in closings if s.number in before)
+    numbers = list(range(CLOSING_NUMBER, live.closing_number, -1))
+    _hold(called_off and before == numbers, "closings before the last are called off", closings)
     _hold(len(live.queue) == counted[SliceState.QUEUED], "the queue is what is queued", live.queue)
     front = live.queue.front()
     aside = set(live.queue.ids()).difference(front)

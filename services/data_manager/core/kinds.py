@@ -42,7 +42,17 @@ CLOSING_NUMBER = -1
 
 def slice_id(run_id: str, number: int) -> str:
     """The name of a slice, for ever."""
-    return f"{run_id}:{'close' if number == CLOSING_NUMBER else number}"
+    return f"{run_id}:{closing_name(number) if closes(number) else number}"
+
+
+def closes(number: int) -> bool:
+    """True for a closing. There may be several of a run: -1, and -2 if that was called off."""
+    return number <= CLOSING_NUMBER
+
+
+def closing_name(number: int) -> str:
+    """`close`, `close2`, `close3`."""
+    return "close" if number == CLOSING_NUMBER else f"close{-number}"
 
 
 def run_of(slice_id: str) -> str:

@@ -24,7 +24,8 @@ class Live:
     running slices began and `times` what those took that are done, for those that may be.
     `told` is what the running slice says of how far it is, where counts say nothing; or of what it
     waits for.
-    `starved` when places were asked for and none was got. It is at hand since `added_time`.
+    `closing_number` is that of the slice that it ends with: of the first one that was not called
+    off. `starved` when places were asked for and none was got. It is at hand since `added_time`.
     """
 
     run: Run
@@ -41,6 +42,7 @@ class Live:
     unread: list[UnreadFile] = field(default_factory=list)
     unread_bytes: int = 0
     turns: int = 0
+    closing_number: int = CLOSING_NUMBER
     starved: bool = False
     delay: float = FIRST_DELAY_SECONDS
     ask_time: float = 0.0
@@ -61,7 +63,7 @@ class Live:
     @property
     def closing(self) -> Slice | None:
         """The slice that it ends with, once there is one."""
-        return self.slices.get(slice_id(self.run.run_id, CLOSING_NUMBER))
+        return self.slices.get(slice_id(self.run.run_id, self.closing_number))
 
     @property
     def room(self) -> int:

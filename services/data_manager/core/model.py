@@ -90,6 +90,7 @@ class Failure(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     REFUSED = "refused"
     PROGRAM_MISSING = "program_missing"
+    SLICES_LOST = "slices_lost"
 
 
 class UnreadReason(StrEnum):

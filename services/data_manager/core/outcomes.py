@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from data_manager.core import hedging
+from data_manager.core import hedging, losses
 from data_manager.core.effects import CancelSession, SaveVerdict
 from data_manager.core.events import (
     CutsMade,
@@ -98,7 +98,9 @@ def slice_ended(state: State, event: SliceEnded) -> None:
         stop_unknown(state, event.session_id)
         return
     live, slice_ = found
-    if event.failure is not None:
+    if event.failure is Failure.SLICES_LOST and slice_.number == live.closing_number:
+        losses.lost(state, live, slice_, event.lost, event.message)
+    elif event.failure is not None:
         _slice_failed(state, live, slice_, event.failure, event.message)
     elif slice_.number == OPENING_NUMBER and _cut_short(live):
         _slice_failed(state, live, slice_, Failure.INTERNAL, GAP)
@@ -188,7 +190,7 @@ def _slice_done(state: State, live: Live, slice_: Slice, event: SliceEnded) -> N
         _body_done(state, live, slice_, event)
     counts = live.run.counts
     if slice_.kind not in UNCOUNTED:
-        counts += event.counts
+        counts += losses.counted_again(event.counts) if slice_.result_id else event.counts
     unread_count = live.run.unread_count + _list_unread(state, live, slice_, event)
     state.save_run(live, evolve(live.run, counts=counts, unread_count=unread_count))
 
@@ -219,6 +221,10 @@ def _list_unread(state: State, live: Live, slice_: Slice, event: SliceEnded) -> 
     A seal names the slices that failed for good, which are listed since they were given up.
     """
     known = live.tally[SliceState.FAILED] if slice_.kind is SliceKind.SEAL else 0
+    if slice_.result_id:
+        # It was done before, and told then what it could not read.
+        event = replace(event, unread_files=losses.not_listed(live, event.unread_files))
+        known = event.unread_count - len(event.unread_files)
     for file in event.unread_files:
         if not known or file.reason is not UnreadReason.SLICE_FAILED:
             state.list_unread(live, file)

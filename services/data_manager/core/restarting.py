@@ -4,6 +4,7 @@ from data_manager.core.effects import CancelSession, Release
 from data_manager.core.events import Restarted
 from data_manager.core.kinds import run_of
 from data_manager.core.live import Live
+from data_manager.core.losses import closing_number
 from data_manager.core.model import Session, SessionState, SliceState
 from data_manager.core.rounds import initiate
 from data_manager.core.slices import STOP_SECONDS, cancel_sessions, put_back_session
@@ -26,6 +27,8 @@ def restart(state: State, event: Restarted) -> None:
     for slice_ in event.slices:
         if slice_.state is not SliceState.QUEUED:
             state.lives[slice_.run_id].slices[slice_.slice_id] = slice_
+    for live in state.lives.values():
+        live.closing_number = closing_number(live)
     for run_id, file in event.unread_files:
         live = state.lives[run_id]
         live.unread.append(file)

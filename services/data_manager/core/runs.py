@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from data_manager.core.kinds import CLOSING_NUMBER, OPENING_NUMBER, SHAPES, slice_id
+from data_manager.core.kinds import OPENING_NUMBER, SHAPES, slice_id
 from data_manager.core.live import Live
 from data_manager.core.model import Failure, Run, RunState, Slice, SliceKind, SliceState
 from data_manager.core.pausing import patience_ends
@@ -40,7 +40,7 @@ def advance(state: State, live: Live) -> None:
     closing = SHAPES[live.run.request.kind].closing
     if closing is not None and live.closing is None:
         state.save_run(live, replace(live.run, state=RunState.SEALING))
-        _queue_new(state, live, CLOSING_NUMBER, closing)
+        _queue_new(state, live, live.closing_number, closing)
     elif _has_result(live):
         _finish(state, live, _with_result(live))
 

@@ -177,7 +177,9 @@ def _cancel_slices(state: State, live: Live) -> None:
 
 
 def _give_up(state: State, live: Live, slice_: Slice, message: str) -> None:
-    state.save_slice(live, replace(slice_, state=SliceState.FAILED, session_id=None))
+    # What it had stored when it was done before is gone.
+    failed = replace(slice_, state=SliceState.FAILED, session_id=None, result_id=b"")
+    state.save_slice(live, failed)
     assert slice_.span is not None
     path = slice_.span.start.path
     stop_path = slice_.span.stop.path.decode(errors="backslashreplace") if slice_.span.stop else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from data_manager.core import effects as do
 from data_manager.core import events as ev
-from data_manager.core.kinds import CLOSING_NUMBER
+from data_manager.core.kinds import closes
 from data_manager.core.model import Slice, Task
 from proxy_manager.core.model import ReservationLapsed
 from sluicegate.simulation.wire import Ask, Call
@@ -105,7 +105,7 @@ class Asking:
         )
 
     def _records(self, tasks: Iterable[Task]) -> dict[str, tuple[Slice, ...]]:
-        closing = [t.run.run_id for t in tasks if t.slice.number == CLOSING_NUMBER]
+        closing = [t.run.run_id for t in tasks if closes(t.slice.number)]
         return {run_id: self._asker.store.bodies(run_id) for run_id in closing}
 
     def _call(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from data_manager.core import effects as do
 from data_manager.core import events as ev
 from data_manager.core.invariants import Broken, check, check_stored
-from data_manager.core.kinds import CLOSING_NUMBER, OPENING_NUMBER
+from data_manager.core.kinds import OPENING_NUMBER, closes
 from data_manager.core.model import Run, RunState, Session, Slice, SliceState, UnreadFile
 from data_manager.core.pausing import BY_STORAGE, may_begin
 from data_manager.core.state import State
@@ -77,7 +77,7 @@ class Checks:
         # One attempt may be made by two containers of a session, when a host is forgotten.
         key = (slice_.slice_id, slice_.attempt)
         self._did[key] = min(len(unread), self._did.get(key, len(unread)))
-        if slice_.number == CLOSING_NUMBER:
+        if closes(slice_.number):
             plan = self._world.plans[slice_.run_id]
             hold(len(records) == len(plan.seconds), "a closing has all records", slice_, records)
             hold(all(r.state.terminal for r in records), "a closing comes last", slice_, records)
@@ -123,6 +123,10 @@ class Checks:
             done = (new.slice_id, new.attempt) in self._did
             hold(done and new.result_id == result_id(new), "done is what a session did", new)
 
+    def queueing_again(self, slice_: Slice) -> None:
+        """A slice that is done is queued again: only where what it stored was taken."""
+        hold(slice_.state is SliceState.DONE, "what is lost was done", slice_)
+
     def putting_back(self, slice_: Slice, last_turn: int) -> None:
         """A slice goes back to its queue, the last of which has had this turn until now."""
         hold(slice_.turn > last_turn, "what is put back goes to the end", slice_, last_turn)
@@ -140,11 +144,14 @@ class Checks:
         bodies = [s for s in slices.values() if s.number > 0]
         hold(len(bodies) == len(plan.seconds), "nothing is left out", run, len(bodies))
         hold(run.cut_through is None or not bodies, "all was cut", run)
+        hold(not self._world.repository.lost(bodies), "what is sealed is there", run)
         failed = [s for s in bodies if s.state is not SliceState.DONE]
         failed += [s for s in slices.values() if self._did.get((s.slice_id, s.attempt))]
         hold(run.state is RunState.PARTIAL or not failed, "success is whole", run, failed)
-        closing = [s for s in slices.values() if s.number == CLOSING_NUMBER]
-        hold(all(s.state is SliceState.DONE for s in closing), "a result is closed", run)
+        closing = {s.state for s in slices.values() if closes(s.number)}
+        hold(closing <= {SliceState.DONE, SliceState.CANCELLED}, "a result is closed", run)
+        done = [s for s in slices.values() if closes(s.number) and s.state is SliceState.DONE]
+        hold(len(done) == bool(closing), "a result has one closing", run, done)
 
     def litter(self) -> str:
         """What is left lying about when all runs are over; nothing after a while."""

@@ -30,6 +30,9 @@ SPANS = (0.2, 1.0, 4.0, 12.0, 20.0)
 LONGER_THAN_A_START = 25.0
 HOSTS_MAX = 6
 SLOWEST = 10.0
+# How long a prune waits for locks, and between two looks.
+PRUNE_SECONDS = 20.0
+PRUNE_AGAIN_SECONDS = 0.2
 # A little more than the lease of a host.
 FORGOTTEN_SECONDS = 16.5
 
@@ -245,6 +248,20 @@ class Faults:
         """Backup storage does nothing for a while: what begins then fails."""
         self._away_until = self._world.agenda.now + self._random.choice(SPANS)
         return f"until {self._away_until:.1f}"
+
+    def _prune(self) -> None:
+        """Somebody outside prunes backup storage as soon as no session holds it, or gives up."""
+        self._prune_by(self._world.agenda.now + PRUNE_SECONDS)
+
+    def _prune_by(self, time: float) -> None:
+        if self.healed:
+            return
+        now = self._world.agenda.now
+        if not self._world.held:
+            taken = self._world.repository.prune()
+            self._world.trace.note(now, "faults", f"pruned {taken}")
+        elif now < time:
+            self._world.agenda.after(PRUNE_AGAIN_SECONDS, lambda: self._prune_by(time))
 
     def _limit_storage(self) -> str:
         data_manager, streams = self._data_manager(), self._random.randint(0, 3)

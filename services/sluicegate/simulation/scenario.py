@@ -161,6 +161,7 @@ FAULT_KINDS = (
     "limit_storage",
     "storage_away",
     "forget_host",
+    "prune",
 )
 
 

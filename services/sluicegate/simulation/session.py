@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from data_manager.core import events
-from data_manager.core.kinds import OPENING_NUMBER, UNCOUNTED
+from data_manager.core.kinds import OPENING_NUMBER, UNCOUNTED, closes
 from data_manager.core.model import Cut, Failure, Slice, Task, UnreadFile
 from proxy_manager.core.model import Outcome
 from sluicegate.simulation.agenda import Action
@@ -15,10 +15,18 @@ from sluicegate.simulation.workload import SNAPSHOT, RunPlan, result_id
 
 if TYPE_CHECKING:
     from sluicegate.simulation.host import Host
+    from sluicegate.simulation.repository import Repository
     from sluicegate.simulation.work import Food, Work
 
 EXIT_SECONDS = 0.02
 OUTCOME_BYTES = 100
+
+
+def found_lost(
+    repository: Repository, slice_: Slice, records: tuple[Slice, ...]
+) -> tuple[int, ...]:
+    """What a closing finds to be gone of what it is to join."""
+    return repository.lost(records) if closes(slice_.number) else ()
 
 
 class Session:
@@ -163,8 +171,14 @@ class Session:
         world = self.host.world
         # What a crawl cannot read is listed by the slices that try to copy it.
         unread = () if slice_.kind in UNCOUNTED else world.faults.unread()
-        world.checks.did(slice_, self._records.get(slice_.run_id, ()), unread)
+        records = self._records.get(slice_.run_id, ())
+        world.checks.did(slice_, records, unread)
         self._at_work = None
+        if lost := found_lost(world.repository, slice_, records):
+            self._say_end(slice_, Failure.SLICES_LOST, lost=lost)
+            self._go_on()
+            return
+        world.repository.did(world.plans[slice_.run_id], slice_)
         world.drawn(self, slice_, self._since, True)
         self._say_end(slice_, None, unread)
         self._go_on()
@@ -178,7 +192,11 @@ class Session:
         self._go_on()
 
     def _say_end(
-        self, slice_: Slice, failure: Failure | None, unread: tuple[UnreadFile, ...] = ()
+        self,
+        slice_: Slice,
+        failure: Failure | None,
+        unread: tuple[UnreadFile, ...] = (),
+        lost: tuple[int, ...] = (),
     ) -> None:
         message = f"it failed: {failure}" if failure else ""
         result = b"" if failure else result_id(slice_)
@@ -192,6 +210,7 @@ class Session:
             unread_files=unread,
             unread_count=len(unread),
             took_ms=0 if failure else max(1, round(1000 * (self.host.now - self._since))),
+            lost=lost,
         )
         self._say(body, ends_slice=slice_.slice_id, fails_slice=failure is not None)
 

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from data_manager.core.effects import (
     CancelSlices,
     Change,
     DropSession,
+    QueueAgain,
     SaveRun,
     SaveSession,
     SaveSlice,
@@ -14,7 +16,7 @@ from data_manager.core.effects import (
     SaveUnread,
 )
 from data_manager.core.events import Restarted
-from data_manager.core.kinds import CLOSING_NUMBER, OPENING_NUMBER
+from data_manager.core.kinds import OPENING_NUMBER, slice_id
 from data_manager.core.model import Run, Session, Slice, SliceState, UnreadFile
 from data_manager.core.queues import Key
 from sluicegate.simulation.checks import Checks, cancelled
@@ -48,6 +50,9 @@ class Store:
                     self.sessions[session.session_id] = session
                 case DropSession(session_id):
                     self.sessions.pop(session_id, None)
+                case QueueAgain(run_id, numbers, turn):
+                    for number in numbers:
+                        self._queue_again(run_id, number, turn)
                 case CancelSlices(run_id):
                     rows = self.slices.get(run_id, {})
                     rows.update((s.slice_id, cancelled(s)) for s in list(rows.values()))
@@ -64,6 +69,11 @@ class Store:
             assert last_turn is not None
             self._checks.putting_back(slice_, last_turn)
         rows[slice_.slice_id] = slice_
+
+    def _queue_again(self, run_id: str, number: int, turn: int) -> None:
+        rows, name = self.slices[run_id], slice_id(run_id, number)
+        self._checks.queueing_again(rows[name])
+        rows[name] = replace(rows[name], state=QUEUED, turn=turn)
 
     def _last_turn(self, run_id: str) -> int:
         rows = self.slices.get(run_id, {}).values()
@@ -108,8 +118,7 @@ def _queueing(changes: Sequence[Change]) -> dict[str, None]:
 
 
 def _at_hand(slice_: Slice) -> bool:
-    ends = slice_.number in (OPENING_NUMBER, CLOSING_NUMBER)
-    return ends or slice_.session_id is not None
+    return slice_.number <= OPENING_NUMBER or slice_.session_id is not None
 
 
 def _turns(slices: Mapping[str, Iterable[Slice]]) -> dict[str, int]:

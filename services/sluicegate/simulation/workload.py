@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import exp, log
 from random import Random
 
-from data_manager.core.kinds import BODIES, CLOSING_NUMBER, OPENING_NUMBER
+from data_manager.core.kinds import BODIES, OPENING_NUMBER, closes
 from data_manager.core.model import Cut, Position, Request, Slice, Span
 
 # A slice's size is its time at this speed, so that what is predicted from sizes is true.
@@ -37,7 +37,7 @@ class RunPlan:
         """How long a slice takes."""
         if slice_.number == OPENING_NUMBER:
             return self.opening_seconds
-        if slice_.number == CLOSING_NUMBER:
+        if closes(slice_.number):
             return self.closing_seconds
         return self.seconds[slice_.number - 1]
 
@@ -61,7 +61,7 @@ def lognormal(random: Random, mean: float, sigma: float) -> float:
 
 def result_id(slice_: Slice) -> bytes:
     """What an attempt of a slice results in, so that it can be known again."""
-    if slice_.kind in BODIES or slice_.number == CLOSING_NUMBER:
+    if slice_.kind in BODIES or closes(slice_.number):
         return f"{slice_.slice_id}#{slice_.attempt}".encode()
     return SNAPSHOT
 

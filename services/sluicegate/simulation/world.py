@@ -15,6 +15,7 @@ from sluicegate.simulation.faults import Faults
 from sluicegate.simulation.host import Host
 from sluicegate.simulation.program import Program
 from sluicegate.simulation.proxy_manager import ProxyManager
+from sluicegate.simulation.repository import Repository
 from sluicegate.simulation.scenario import HostPlan, Scenario
 from sluicegate.simulation.session import Session
 from sluicegate.simulation.trace import Trace
@@ -37,6 +38,7 @@ class World:
         self.ended_runs: dict[str, Run] = {}
         self.drawing = Drawing() if draw else None
         self.faults = Faults(self)
+        self.repository = Repository()
         self.wire = Wire(self.agenda, self.random, self.faults.weather())
         self.proxy = ProxyManager(self)
         self.data_managers = [DataManager(self, f"dm{n}") for n in range(scenario.data_managers)]
@@ -78,6 +80,15 @@ class World:
         self.ended_runs[run.run_id] = run
         self.trace.note(self.agenda.now, data_manager.name, f"{run.run_id} {run.state}")
         self.checks.ended(run, data_manager.store.slices[run.run_id])
+
+    @property
+    def held(self) -> bool:
+        """Whether a session holds backup storage by its lock, which dies with it."""
+        return any(
+            session.started and not session.gone
+            for host in self.hosts.values()
+            for session in host.sessions.values()
+        )
 
     def drawn(self, session: Session, slice_: Slice, since: float, done: bool) -> None:
         """A session worked on a slice until now."""
