@@ -52,6 +52,17 @@ class Agent:
             self.process.stdout.close()
 
 
+def agent_of(host: Host, proxies: str, directory: Path, *options: object) -> Agent:
+    """The agent of a host, not yet started."""
+    command = host.inside(
+        BIN / "container-agent", "--proxy-manager", proxies, "--host-name", host.name,
+        "--run-directory", directory / f"run-{host.name}", "--image", IMAGE,
+        "--engine", host.socket, "--cgroup-parent", f"/{host.group}", "--cgroup", host.group,
+        *options,
+    )  # fmt: skip
+    return Agent(host, command)
+
+
 @dataclass
 class Deployment:
     """Where the services are, and what there is to break."""
@@ -119,6 +130,7 @@ def deployed(
     proxies_options: tuple[object, ...] = (),
     host_options: Mapping[str, tuple[object, ...]] | None = None,
     asset: Path | None = None,
+    restores: bool = True,
 ) -> Iterator[Deployment]:
     """The services on this machine, an agent in each host's network."""
     asset = asset or directory / "asset"
@@ -139,14 +151,10 @@ def deployed(
         made = Deployment(data, proxies, asset, repository, target)
         for host in hosts:
             options = (host_options or {}).get(host.name, ())
-            command = host.inside(
-                BIN / "container-agent", "--proxy-manager", proxies, "--host-name", host.name,
-                "--sessions-max", sessions, "--run-directory", directory / f"run-{host.name}",
-                "--image", IMAGE, "--engine", host.socket, "--primary", asset,
-                "--repository", repository, "--restore", target,
-                "--cgroup-parent", f"/{host.group}", "--cgroup", host.group, *options,
+            agent = made.agents[host.name] = agent_of(
+                host, proxies, directory, "--sessions-max", sessions, "--primary", asset,
+                "--repository", repository, *(("--restore", target) if restores else ()), *options,
             )  # fmt: skip
-            agent = made.agents[host.name] = Agent(host, command)
             stack.callback(agent.stop)
             agent.start()
         yield made
