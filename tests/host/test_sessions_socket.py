@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from container_agent.host.opened_keys import OpenedKeys
+from container_agent.host.session import digest
 from container_agent.host.sessions import Found, Sessions
 from container_agent.host.sessions_server import served
 from hosting import until, work
@@ -77,8 +78,9 @@ class Host:
 
 
 @asynccontextmanager
-async def host(tmp_path):
+async def host(tmp_path, left: tuple[Found, ...] = ()):
     said, runtime = [], Runtime()
+    runtime.left = left
     socket = tmp_path / "agent.sock"
     async with asyncio.TaskGroup() as tasks:
         keys = OpenedKeys(lambda: b"secret")
@@ -215,4 +217,63 @@ async def test_d6_what_the_host_has_is_told_anew_when_it_attaches(tmp_path):
         numbers = [o.outcome_number for m in again for o in m.outcomes.outcomes]
         assert numbers == [1, 2, 3]
         h.sessions.acknowledge("s1", 3)
+        assert h.sessions.report() == ([], [])
+
+
+def left(container: Container) -> Found:
+    """A session of an earlier process of this host agent."""
+    return Found("s1", "dm", digest("t" * 32), container)
+
+
+def standing(started: bool, through: int, last: int) -> pb.SessionStanding:
+    return pb.SessionStanding(
+        started=started, through_outcome_number=through, last_outcome_number=last
+    )
+
+
+async def test_f1_a_session_that_outlived_its_agent_is_adopted_where_it_stands(tmp_path):
+    container = Container()
+    async with host(tmp_path, (left(container),)) as h:
+        adopting = asyncio.create_task(h.sessions.adopt())
+        call = h.stub.Run()
+        hello = pb.SessionHello(session_id="s1", token="t" * 32, standing=standing(True, 4, 6))
+        await call.write(pb.RunRequest(hello=hello))
+        # So it knows that it is known.
+        assert (await call.read()).acknowledge.through_outcome_number == 4
+        await asyncio.wait_for(adopting, 10)
+        hosted, again = h.sessions.report()
+        assert [(s.session_id, s.data_manager_id, s.started) for s in hosted] == [
+            ("s1", "dm", True)
+        ]
+        assert again == []
+        await call.write(outcomes(5))
+        await until(lambda: h.of("outcomes"))
+        # It dies before it could say its sixth again: its end is told after that all the same.
+        container.kill()
+        call.cancel()
+        await until(lambda: h.of("session_gone"))
+        told = [o.outcome_number for m in h.of("outcomes") for o in m.outcomes.outcomes]
+        assert told == [5, 7]
+
+
+async def test_f1_a_session_that_outlived_its_agent_and_is_silent_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr("container_agent.host.sessions.ADOPT_SECONDS", 0.2)
+    container = Container()
+    async with host(tmp_path, (left(container),)) as h:
+        await h.sessions.adopt()
+        assert container.killed.is_set()
+        # The proxy manager finds it missing when this host attaches.
+        assert (h.sessions.report(), h.said) == (([], []), [])
+
+
+async def test_t4_only_who_has_the_token_is_adopted(tmp_path):
+    container = Container()
+    async with host(tmp_path, (left(container),)) as h:
+        adopting = asyncio.create_task(h.sessions.adopt())
+        call = h.stub.Run()
+        hello = pb.SessionHello(session_id="s1", token="x" * 32, standing=standing(True, 0, 0))
+        await call.write(pb.RunRequest(hello=hello))
+        assert (await refused(call)).reason is Reason.SESSION_DENIED
+        container.kill()
+        await adopting
         assert h.sessions.report() == ([], [])

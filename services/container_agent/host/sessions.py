@@ -195,9 +195,8 @@ class Sessions:
             )
             session.container = found.container
             self._sessions[found.session_id] = session
-            adopted.append(asyncio.ensure_future(self._settle(session, found.container)))
-        if adopted:
-            await asyncio.wait(adopted)
+            adopted.append(self._settle(session, found.container))
+        await asyncio.gather(*adopted)
 
     async def _settle(self, session: Session, container: Container) -> None:
         """Returns when it is known whether an adopted session lives."""
