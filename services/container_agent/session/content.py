@@ -11,6 +11,7 @@ from container_agent.repository.chunking import Zeros, chunks, zeros_id
 from container_agent.repository.writer import PackWriter
 from container_agent.session.tally import Tally
 from container_agent.storage.metadata import Attributes, attributes_of
+from container_agent.storage.page_cache import Passage
 from container_agent.storage.read import SMALL_BYTES, Holes, is_same, open_file, read_small
 
 # How often a file is read that changes meanwhile, or whose reading fails with what may pass.
@@ -81,8 +82,10 @@ class ContentReader:
         return Content(status, attributes, size, ids, changed)
 
     def _read_small(self, descriptor: int, expected: int) -> tuple[int, Sequence[str]]:
+        passage = Passage(descriptor, 0)
         data = read_small(descriptor, expected)
         size = len(data)
+        passage.ended(size)
         self._tally.read_bytes += size
         return size, (self._store(data),) if size else ()
 
@@ -95,7 +98,7 @@ class ContentReader:
             return os.pread(descriptor, length, offset)
 
         size, ids = 0, []
-        holes = Holes(descriptor, status)
+        holes, passage = Holes(descriptor, status), Passage(descriptor, first)
         for chunk in chunks(read, first, end, self._range_bytes, holes.end):
             self._look()
             if isinstance(chunk, Zeros):
@@ -105,6 +108,8 @@ class ContentReader:
             size += len(chunk)
             self._tally.read_bytes += len(chunk)
             ids.append(self._store(chunk))
+            passage.reached(first + size)
+        passage.ended(first + size)
         return size, ids
 
     def _store_zeros(self, length: int) -> str:
