@@ -4,6 +4,7 @@ Its calls block; each has a deadline.
 """
 
 import json
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -91,12 +92,21 @@ class DockerEngine:
                 client.close()
 
     def _connect(self, seconds: int) -> Any:  # noqa: ANN401  # its types are not all there
+        _look_for(self._where)
         client = docker.APIClient(
             self._where, version="auto", timeout=seconds, max_pool_size=CALLS_AT_ONCE
         )
         # Proxies and certificates of the environment are not meant for the engine.
         client.trust_env = False
         return client
+
+
+def _look_for(where: str) -> None:
+    """OSError where nobody listens; the SDK would leave its socket open."""
+    if where.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as looking:
+            looking.settimeout(CALL_SECONDS)
+            looking.connect(where.removeprefix("unix://"))
 
 
 @contextmanager
