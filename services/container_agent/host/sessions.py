@@ -277,7 +277,7 @@ class Sessions:
         except TimeoutError:
             session.commands.close()
         session.gone = True
-        if not session.goodbye:
+        if not session.goodbye and not session.killed:
             log.warning("session %s: %s", session.session_id, one_line(how))
         container = session.container
         if container is not None and container.mark and session.location and not session.goodbye:
