@@ -1,8 +1,6 @@
 """The three services with hosts whose sessions are containers, each on an engine of its own."""
 
 import json
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -158,8 +156,3 @@ def deployed(
             stack.callback(agent.stop)
             agent.start()
         yield made
-
-
-def terminate(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)

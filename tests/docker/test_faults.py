@@ -71,6 +71,13 @@ def busy(deployment: Deployment, *hosts: Host) -> None:
     until(all_busy, what="sessions run on all hosts")
 
 
+def used_on(deployment: Deployment, host_name: str) -> int:
+    """The memory that the sessions of a host use, as the proxy manager tells it."""
+    with deployment.stub() as stub:
+        told = stub.GetHost(pb.GetHostRequest(host_name=host_name), timeout=10)
+    return sum(session.usage.memory_bytes for session in told.sessions)
+
+
 def test_f1_a_killed_container_is_replaced_and_its_slices_are_done_elsewhere(
     tmp_path: Path, asset: Path, both: list[Host]
 ):
@@ -187,5 +194,6 @@ def test_r7_a_host_whose_sessions_die_at_once_is_quarantined_and_let_back(
             return deployment.capacity()["a"].closed == pb.DECLINE_REASON_QUARANTINED
 
         until(quarantined, 30, "it is in quarantine")
+        until(lambda: used_on(deployment, "b"), 30, "what its sessions use is told")
         until(lambda: deployment.capacity()["a"].running, 60, "it is let back")
         whole()
