@@ -89,6 +89,7 @@ def _crawl(run: Run) -> slice_pb2.CrawlWork:
 
 
 def _copy(run: Run, slice_: Slice) -> slice_pb2.CopyWork:
+    policy = read_policy_message(run.request)
     return slice_pb2.CopyWork(
         source=run.request.source,
         span=_span_message(slice_.span),
@@ -96,8 +97,16 @@ def _copy(run: Run, slice_: Slice) -> slice_pb2.CopyWork:
         asset_path=run.request.source,
         parent_snapshot_id=(run.snapshot_id or b"").hex(),
         excludes=excludes_message(run.request),
-        read_policy=read_policy_message(run.request),
+        read_policy=policy,
+        bytes_per_second=_stream_share(policy, run.request.options.streams),
     )
+
+
+def _stream_share(policy: slice_pb2.ReadPolicy | None, streams: int) -> int:
+    """What one stream may read a second, so that no more than the limit is read by all that the
+    user allows; 0 for no limit."""
+    limit = policy.bytes_per_second if policy is not None else 0
+    return max(1, limit // streams) if limit else 0
 
 
 def excludes_message(request: Request) -> slice_pb2.Excludes | None:

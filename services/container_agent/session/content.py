@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from time import monotonic
 from typing import NamedTuple
 
 from container_agent.repository.blobs import BlobKind
@@ -11,6 +12,7 @@ from container_agent.repository.chunking import Zeros, chunks, zeros_id
 from container_agent.repository.writer import PackWriter
 from container_agent.session.tally import Tally
 from container_agent.storage.metadata import Attributes, attributes_of
+from container_agent.storage.pace import Pace
 from container_agent.storage.page_cache import Passage
 from container_agent.storage.read import SMALL_BYTES, Holes, is_same, open_file, read_small
 
@@ -39,16 +41,23 @@ class Content(NamedTuple):
 
 class ContentReader:
     """Reads files, in whole or in part, and has written what is new. Between two chunks of a large
-    one it calls `look`, which may raise to stop it."""
+    one it calls `look`, which may raise to stop it. It reads at most `bytes_per_second`, if that is
+    not 0."""
 
     def __init__(
-        self, writer: PackWriter, range_bytes: int, tally: Tally, look: Callable[[], None]
+        self,
+        writer: PackWriter,
+        range_bytes: int,
+        tally: Tally,
+        look: Callable[[], None],
+        bytes_per_second: int = 0,
     ) -> None:
         self._put = writer.put
         self._has = writer.has
         self._range_bytes = range_bytes
         self._tally = tally
         self._look = look
+        self._pace = Pace(bytes_per_second, monotonic()) if bytes_per_second else None
 
     def read(self, directory: int, name: bytes, first: int = 0, last: int | None = None) -> Content:
         """The bytes from `first` to `last`, or to the end. A file that changes meanwhile is read
@@ -86,7 +95,7 @@ class ContentReader:
         data = read_small(descriptor, expected)
         size = len(data)
         passage.ended(size)
-        self._tally.read_bytes += size
+        self._count(size)
         return size, (self._store(data),) if size else ()
 
     def _read_large(
@@ -106,11 +115,19 @@ class ContentReader:
                 ids.append(self._store_zeros(chunk.length))
                 continue
             size += len(chunk)
-            self._tally.read_bytes += len(chunk)
+            self._count(len(chunk))
             ids.append(self._store(chunk))
             passage.reached(first + size)
         passage.ended(first + size)
         return size, ids
+
+    def _count(self, size: int) -> None:
+        """Counts what was read, and waits as long as it should have taken."""
+        self._tally.read_bytes += size
+        if self._pace is not None and (seconds := self._pace.pause_seconds(size, monotonic())):
+            # Whoever stops the session does not wait for it.
+            self._tally.stopping.wait(seconds)
+            self._tally.check()
 
     def _store_zeros(self, length: int) -> str:
         blob_id = zeros_id(length)

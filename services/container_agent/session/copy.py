@@ -91,7 +91,9 @@ class Copying:
         self._root_name = asset_path[-1] if asset_path else b""
         start, stop = place_of(work.span.start), stop_of(work.span)
         self._walking = Walking(work.source, start, stop, tally, work.excludes)
-        self._content = ContentReader(writer, work.range_bytes, tally, self._look)
+        self._content = ContentReader(
+            writer, work.range_bytes, tally, self._look, work.bytes_per_second
+        )
         self._parent_files = ParentFiles(repository)
         self._parents = [parent_of(repository, work.parent_snapshot_id, asset_path)]
         self._word = Word(self._put_tree, Directories(work.source, self._root_name).node)

@@ -16,6 +16,7 @@ class Choices(NamedTuple):
     weight: int
     hedge: bool
     storage_wait_seconds: int
+    read_bytes_per_second: int = 0
 
 
 class Excluding(NamedTuple):

@@ -42,6 +42,9 @@ def options(choices: Choices, excluding: Excluding) -> pb.BackupOptions:
         hedge=choices.hedge,
         storage_wait_seconds=choices.storage_wait_seconds,
         excludes=_excludes(excluding) if any(excluding) else None,
+        read_policy=slice_pb2.ReadPolicy(bytes_per_second=choices.read_bytes_per_second)
+        if choices.read_bytes_per_second
+        else None,
     )
 
 

@@ -12,6 +12,8 @@ METHODS = ("auto", "batch", "per-slice", "continuous")
 ORDERS = ("in-order", "longest-first")
 OVERWRITES = ("always", "if-changed", "if-newer", "never")
 SLICE_BYTES_LEAST = 64 << 10
+# With less a large chunk would take more than a minute.
+RATE_LEAST = 128 << 10
 SLICE_BYTES_MOST = 1 << 40
 STORAGE_WAIT_SECONDS_MOST = 30 * 86_400
 
@@ -40,6 +42,17 @@ def slice_bytes(text: str) -> int:
     if not SLICE_BYTES_LEAST <= size <= SLICE_BYTES_MOST:
         bounds = f"{show_size(SLICE_BYTES_LEAST)} to {show_size(SLICE_BYTES_MOST)}"
         raise click.BadParameter(f"{text} is out of bounds, which are {bounds}")
+    return size
+
+
+def bytes_per_second(text: str) -> int:
+    """A size that is read each second."""
+    try:
+        size = parse_size(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if size < RATE_LEAST:
+        raise click.BadParameter(f"{text} a second is less than {show_size(RATE_LEAST)}")
     return size
 
 

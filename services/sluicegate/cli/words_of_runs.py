@@ -54,6 +54,14 @@ from sluicegate.rpc.options import option
     default="15m",
     help="How long to wait while backup storage is away or full; 0 fails at once.",
 )
+@option(
+    "--limit-read",
+    "read_bytes_per_second",
+    metavar="SIZE",
+    type=words.bytes_per_second,
+    show_default="no limit",
+    help="What all streams together read of the asset each second, at most.",
+)
 @excluding
 @words.as_json
 @words.server
@@ -70,6 +78,7 @@ def backup(
     weight: int,
     hedge: bool,
     storage_wait_seconds: int,
+    read_bytes_per_second: int | None,
     excluding: Excluding,
     as_json: bool,
     server: str | None,
@@ -93,6 +102,7 @@ def backup(
             weight=weight,
             hedge=hedge,
             storage_wait_seconds=storage_wait_seconds,
+            read_bytes_per_second=read_bytes_per_second or 0,
         ),
         excluding,
         server=server,
