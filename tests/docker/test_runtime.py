@@ -10,6 +10,7 @@ from container_agent.host.container_plan import LABEL_HOST, ContainerPlan, Limit
 from container_agent.host.docker_engine import DockerEngine
 from container_agent.host.docker_runtime import DockerRuntime
 from container_agent.host.engine import EngineFailed, ImageMissing
+from container_agent.host.mounts import Mount, parse_mount
 from container_agent.host.sessions import StartFailed
 from engines import IMAGE, Host
 from hosting import until
@@ -20,10 +21,14 @@ TOKEN = "t" * 32
 
 @asynccontextmanager
 async def runtime(
-    directory: Path, host: Host, warm: int = 0, image: str = IMAGE
+    directory: Path,
+    host: Host,
+    warm: int = 0,
+    image: str = IMAGE,
+    mounts: tuple[Mount, ...] = (),
 ) -> AsyncIterator[DockerRuntime]:
     engine = DockerEngine(host.name, host.socket)
-    plan = ContainerPlan(host.name, engine.image_id(image), limits=Limits(64 << 20))
+    plan = ContainerPlan(host.name, engine.image_id(image), mounts, limits=Limits(64 << 20))
     (directory / "agent").mkdir(exist_ok=True)
     socket = directory / "agent" / "sock"
     async with DockerRuntime(engine, plan, directory, socket, {}, warm) as made:
@@ -58,6 +63,30 @@ async def test_a_warm_container_that_died_is_replaced(tmp_path: Path, both: list
         a.docker("kill", dead)
         await until(lambda: dead not in a.containers())
         assert (await create(made, tmp_path)).name != dead
+
+
+async def test_a_volume_is_seen_as_a_share_is_and_primary_storage_is_not_written(
+    tmp_path: Path, both: list[Host]
+):
+    a, _ = both
+    # As of an NFS share, it is the engine that mounts it.
+    tmpfs = ("--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", "o=size=1m")
+    for name in ("share", "backups"):
+        a.docker("volume", "create", *tmpfs, name)
+    mounts = (
+        parse_mount("share:/srv/share", read_only=True),
+        parse_mount("backups:/backup", read_only=False),
+    )
+    try:
+        async with runtime(tmp_path, a, mounts=mounts) as made:
+            name = (await create(made, tmp_path)).name
+            code = "open('/backup/x', 'w').write('kept'); open('/srv/share/x', 'w')"
+            told = a.docker("exec", name, "python3", "-c", code, check=False)
+            assert told == ""
+            code = "import os; print(os.listdir('/backup'), os.listdir('/srv/share'))"
+            assert a.docker("exec", name, "python3", "-c", code).strip() == "['x'] []"
+    finally:
+        a.docker("volume", "rm", "share", "backups")
 
 
 async def test_d7_strays_are_removed_and_others_are_left_alone(tmp_path: Path, both: list[Host]):
