@@ -3,9 +3,10 @@
 import asyncio
 import random
 import secrets
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -35,6 +36,8 @@ class Settings:
     database: Path
     reflection: bool = True
     queue_policy: str = QueuePolicy.FAIR
+    # Which host repository snapshots are told to be of.
+    snapshot_host: str = field(default_factory=socket.gethostname)
 
 
 @asynccontextmanager
@@ -54,7 +57,8 @@ async def running(settings: Settings) -> AsyncIterator[list[str]]:
             policy = QueuePolicy(settings.queue_policy)
             orchestrator = Orchestrator(name, random.random, policy)
             spans = Spans(tracing)
-            driver = Driver(orchestrator, store, RemoteProxies(channel, name), spans)
+            proxies = RemoteProxies(channel, name, settings.snapshot_host)
+            driver = Driver(orchestrator, store, proxies, spans)
             deciding = tasks.create_task(driver.run(await store.unfinished()))
             await driver.ready.wait()
             async with _serving(settings, driver, store, tracing) as addresses:
@@ -93,18 +97,25 @@ async def _serving(
     envvar="SLUICEGATE_DATABASE",
     help="The database; it is made when there is none.",
 )
+@option(
+    "--snapshot-host",
+    default=socket.gethostname(),
+    envvar="SLUICEGATE_SNAPSHOT_HOST",
+    help="The host that repository snapshots bear, wherever they are made.",
+)
 @queue_policy
 @reflection
 def data_manager(
     listen: tuple[str, ...],
     proxy_manager: str,
     database: Path,
+    snapshot_host: str,
     queue_policy: str,
     reflection: bool,
 ) -> None:
     """Serves the data manager until SIGTERM or SIGINT."""
     set_up_logs("data-manager")
-    settings = Settings(listen, proxy_manager, database, reflection, queue_policy)
+    settings = Settings(listen, proxy_manager, database, reflection, queue_policy, snapshot_host)
     with told("data-manager", CannotListen, DatabaseUnusable):
         serve(running(settings), " ".join)
 

@@ -35,12 +35,14 @@ SLICES_MAX = 1_000
 
 
 class RemoteProxies:
-    """ProxyManagerService over a channel, in the name of one data manager."""
+    """ProxyManagerService over a channel, in the name of one data manager. What its sessions store
+    bears the hostname; by default each session's own."""
 
-    def __init__(self, channel: grpc.aio.Channel, data_manager_id: str) -> None:
+    def __init__(self, channel: grpc.aio.Channel, data_manager_id: str, hostname: str = "") -> None:
         # Quoted in the stubs: only type checkers know the async one.
         self._stub: pb_grpc.ProxyManagerServiceAsyncStub = pb_grpc.ProxyManagerServiceStub(channel)
         self._data_manager_id = data_manager_id
+        self._hostname = hostname
 
     async def capacity(self) -> tuple[int, tuple[str, ...]]:
         """Sessions that could start now, and why hosts take none."""
@@ -73,13 +75,13 @@ class RemoteProxies:
 
     async def initiate(self, session: Session, assignments: Sequence[Assignment]) -> None:
         """Starts a session."""
-        request = pb.InitiateRequest(work=work_message(session, assignments))
+        request = pb.InitiateRequest(work=work_message(session, assignments, self._hostname))
         await _retried(self._stub.Initiate, request)
 
     async def feed(self, foods: Mapping[str, Sequence[Assignment]]) -> frozenset[str]:
         """Gives sessions more; those of them that were not fed."""
         unfed: set[str] = set()
-        for request in _feed_requests(foods):
+        for request in _feed_requests(foods, self._hostname):
             response = await _retried(self._stub.Feed, request)
             unfed.update(response.unknown_session_ids)
         return frozenset(unfed)
@@ -176,13 +178,15 @@ def _reason(host: pb.HostCapacity) -> str:
     return pb.DeclineReason.Name(host.closed).removeprefix("DECLINE_REASON_").lower()
 
 
-def _feed_requests(foods: Mapping[str, Sequence[Assignment]]) -> Iterator[pb.FeedRequest]:
+def _feed_requests(
+    foods: Mapping[str, Sequence[Assignment]], hostname: str
+) -> Iterator[pb.FeedRequest]:
     """As few requests as carry all, each well under the size that a message may have."""
     request, size = pb.FeedRequest(), 0
     for session_id, assignments in foods.items():
         food: session_pb2.SessionFood | None = None
         for assignment in assignments:
-            slice_ = slice_message(assignment)
+            slice_ = slice_message(assignment, hostname)
             size += slice_.ByteSize() + FOOD_BYTES
             if request.foods and (size > FEED_BYTES or len(request.foods) >= FOODS_MAX):
                 yield request

@@ -26,18 +26,20 @@ AFTER_ALL_PACKS = slice_pb2.Position(path=b"~")
 COUNTS = tuple(Counts.__dataclass_fields__)
 
 
-def work_message(session: Session, assignments: Sequence[Assignment]) -> session_pb2.SessionWork:
+def work_message(
+    session: Session, assignments: Sequence[Assignment], hostname: str
+) -> session_pb2.SessionWork:
     """A session as it is started. Unless it is fed, it ends when its slices have ended."""
     return session_pb2.SessionWork(
         session_id=session.session_id,
         repository=slice_pb2.Repository(location=session.repository),
-        slices=map(slice_message, assignments),
+        slices=[slice_message(assignment, hostname) for assignment in assignments],
         drain=not session.fed,
     )
 
 
-def slice_message(assignment: Assignment) -> slice_pb2.Slice:
-    """A slice with its work."""
+def slice_message(assignment: Assignment, hostname: str) -> slice_pb2.Slice:
+    """A slice with its work. Repository snapshots bear the hostname, wherever they are sealed."""
     run, slice_ = assignment.task.run, assignment.task.slice
     message = slice_pb2.Slice(
         slice_id=slice_.slice_id, attempt=slice_.attempt, traceparent=assignment.traceparent
@@ -46,9 +48,9 @@ def slice_message(assignment: Assignment) -> slice_pb2.Slice:
         case SliceKind.COPY:
             message.copy.CopyFrom(_copy(run, slice_))
         case SliceKind.CRAWL:
-            message.crawl.CopyFrom(_crawl(run))
+            message.crawl.CopyFrom(_crawl(run, hostname))
         case SliceKind.SEAL:
-            message.seal.CopyFrom(_seal(run, assignment.records))
+            message.seal.CopyFrom(_seal(run, assignment.records, hostname))
         case SliceKind.RESTORE_CRAWL:
             message.restore_crawl.CopyFrom(
                 slice_pb2.RestoreCrawlWork(
@@ -79,12 +81,13 @@ def slice_message(assignment: Assignment) -> slice_pb2.Slice:
     return message
 
 
-def _crawl(run: Run) -> slice_pb2.CrawlWork:
+def _crawl(run: Run, hostname: str) -> slice_pb2.CrawlWork:
     return slice_pb2.CrawlWork(
         source=run.request.source,
         start=_start(run),
         cutting=_cutting(run),
         excludes=excludes_message(run.request),
+        hostname=hostname,
     )
 
 
@@ -119,7 +122,7 @@ def read_policy_message(request: Request) -> slice_pb2.ReadPolicy | None:
     return slice_pb2.ReadPolicy.FromString(request.read_policy) if request.read_policy else None
 
 
-def _seal(run: Run, records: Sequence[Slice]) -> slice_pb2.SealWork:
+def _seal(run: Run, records: Sequence[Slice], hostname: str) -> slice_pb2.SealWork:
     failed = any(slice_.state is SliceState.FAILED for slice_ in records)
     return slice_pb2.SealWork(
         source=run.request.source,
@@ -129,6 +132,7 @@ def _seal(run: Run, records: Sequence[Slice]) -> slice_pb2.SealWork:
         start_time_ns=run.start_time_ns,
         partial=failed or run.unread_count > 0,
         records=map(_record, records),
+        hostname=hostname,
     )
 
 

@@ -1,5 +1,7 @@
 """A backup in containers on two hosts, by every method, proved by restic and restored."""
 
+import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,11 @@ def test_r3_r8_sessions_are_containers_on_both_hosts_and_none_is_left(
         until(lambda: not any(host.containers() for host in both), what="no container is left")
     for seen in (on_a, on_b):
         assert seen.count("create") == seen.count("start") == seen.count("destroy") > 0, seen
+    # Whichever host crawls, it finds what any of them has stored before.
+    with deployment.backup("--method", method, "--streams", 2) as again:
+        assert finished(again)["read_bytes"] == 0
+    (snapshot,) = json.loads(restic(deployment.repository, "snapshots", "--json", "latest"))
+    assert snapshot["hostname"] == socket.gethostname()
     check_repository(deployment.repository)
     asset = describe(deployment.asset)
     # What Debian's restic cannot bring back is a target that is not UTF-8.

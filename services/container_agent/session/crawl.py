@@ -30,7 +30,7 @@ def crawl(
 
     Raises SourceLost when nothing at the root can be read.
     """
-    parent_id = find_parent(repository, work.source)
+    parent_id = find_parent(repository, work.source, work.hostname)
     waiting: list[outcome_pb2.Cut] = []
     tell_time, tell_seconds = 0.0, SOON_SECONDS
     start = place_of(work.start)
@@ -46,9 +46,10 @@ def crawl(
     return parent_id
 
 
-def find_parent(repository: Repository, source: bytes) -> bytes:
-    """The id of the last repository snapshot of the same path on the same host; empty for none."""
-    path, hostname = path_text(source), socket.gethostname()
+def find_parent(repository: Repository, source: bytes, hostname: str) -> bytes:
+    """The id of the last repository snapshot of the same path that bears the host's name, or this
+    host's if none is given; empty for none."""
+    path, hostname = path_text(source), hostname or socket.gethostname()
     found = [
         snapshot
         for snapshot in repository.snapshots()

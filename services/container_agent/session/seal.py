@@ -68,7 +68,7 @@ def seal(work: slice_pb2.SealWork, repository: Repository, tally: Tally) -> byte
             time_ns=work.start_time_ns,
             tree=tree_id,
             paths=(path_text(work.asset_path),),
-            hostname=who.hostname,
+            hostname=work.hostname or who.hostname,
             username=who.username,
             uid=who.uid,
             gid=who.gid,
