@@ -50,6 +50,7 @@ def crawled(
     slice_files: int = 1_000_000,
     start: slice_pb2.Position | None = None,
     excludes: slice_pb2.Excludes | None = None,
+    hostname: str = "",
 ) -> tuple[Cuts, bytes]:
     """The cuts of a crawl, and the parent it found."""
     cuts: Cuts = []
@@ -61,7 +62,11 @@ def crawled(
         slice_bytes=slice_bytes, slice_files=slice_files, range_bytes=RANGE_BYTES
     )
     work = slice_pb2.CrawlWork(
-        source=source, start=start or slice_pb2.Position(), cutting=cutting, excludes=excludes
+        source=source,
+        start=start or slice_pb2.Position(),
+        cutting=cutting,
+        excludes=excludes,
+        hostname=hostname,
     )
     return cuts, crawl(work, repository, report, Tally())
 
@@ -95,6 +100,7 @@ def sealed(
     tally: Tally,
     backup_id: str = "b",
     parent: bytes = b"",
+    hostname: str = "",
 ) -> bytes:
     """The id of the repository snapshot that the records become."""
     work = slice_pb2.SealWork(
@@ -104,6 +110,7 @@ def sealed(
         parent_snapshot_id=parent.hex(),
         start_time_ns=time.time_ns(),
         records=records,
+        hostname=hostname,
     )
     return seal(work, repository, tally)
 
@@ -118,10 +125,16 @@ def back_up(
     before_slice: Callable[[int], None] = lambda _: None,
     failed: Sequence[int] = (),
     excludes: slice_pb2.Excludes | None = None,
+    hostname: str = "",
 ) -> Backup:
     """A whole backup. `before_slice` may do something to the tree; `failed` slices are left out."""
     cuts, parent = crawled(
-        source, repository, slice_bytes=slice_bytes, slice_files=slice_files, excludes=excludes
+        source,
+        repository,
+        slice_bytes=slice_bytes,
+        slice_files=slice_files,
+        excludes=excludes,
+        hostname=hostname,
     )
     backup = Backup(b"", parent, cuts)
     records = []
@@ -134,7 +147,9 @@ def back_up(
             record_id = copied(source, made.span, repository, tally, parent, excludes)
         records.append(slice_pb2.SliceRecord(span=made.span, record_id=record_id))
     before_slice(len(cuts))
-    backup.snapshot_id = sealed(source, records, repository, backup.sealed, backup_id, parent)
+    backup.snapshot_id = sealed(
+        source, records, repository, backup.sealed, backup_id, parent, hostname
+    )
     return backup
 
 

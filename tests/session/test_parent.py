@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from backing import asset_node, back_up, crawled
+from commands import restic
 from container_agent.repository.blobs import BlobKind
 from container_agent.repository.repository import Repository
 from container_agent.repository.snapshots import Snapshot
@@ -51,6 +52,20 @@ def test_a_backup_with_nothing_new_adds_no_tree_of_the_asset(
     assert second.total("read_bytes") == 0
     one, other = (asset_node(again, done.snapshot_id, source) for done in (first, second))
     assert one == other
+
+
+def test_the_parent_is_that_of_the_host_that_is_named_whoever_crawls(
+    source: bytes, location: Path, repository: Repository
+) -> None:
+    first = back_up(source, repository, backup_id="1", hostname="elsewhere")
+    assert repository.find_snapshot(first.snapshot_id.hex()).hostname == "elsewhere"
+    again = reopen(location)
+    assert crawled(source, again)[1] == b""
+    second = back_up(source, again, backup_id="2", hostname="elsewhere")
+    assert second.parent_id == first.snapshot_id
+    assert second.total("read_bytes") == 0
+    told = restic(location, "backup", "--verbose", "--host", "elsewhere", os.fsdecode(source))
+    assert f"using parent snapshot {second.snapshot_id.hex()[:8]}" in told
 
 
 @pytest.mark.parametrize("change", ["size", "mtime", "ctime", "inode"])
