@@ -97,6 +97,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
             seen = _cache_of_sessions(settings)
             sessions = Sessions(runtime, path, keys, attachment.say, tasks, seen)
             server = Server([served(sessions)], [f"unix:{path}"], tracing, reflection=False)
+            sessions.expect_found()
             await server.start()
             await sessions.adopt()
             keeping = tasks.create_task(attachment.keep(sessions))

@@ -11,7 +11,7 @@ from container_agent.host.docker_engine import DockerEngine
 from container_agent.host.docker_runtime import DockerRuntime
 from container_agent.host.engine import EngineFailed, ImageMissing
 from container_agent.host.mounts import Mount, parse_mount
-from container_agent.host.sessions import StartFailed
+from container_agent.host.runtime import StartFailed
 from engines import IMAGE, Host
 from hosting import until
 

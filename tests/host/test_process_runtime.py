@@ -11,7 +11,7 @@ import pytest
 from container_agent.host.birth import Birth
 from container_agent.host.parent_program import ParentProgram, without_passwords
 from container_agent.host.process_runtime import ProcessRuntime
-from container_agent.host.sessions import StartFailed
+from container_agent.host.runtime import StartFailed
 from hosting import until
 
 

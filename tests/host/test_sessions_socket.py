@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from container_agent.host.opened_keys import OpenedKeys
+from container_agent.host.runtime import Found
 from container_agent.host.session import digest
-from container_agent.host.sessions import Found, Sessions
+from container_agent.host.sessions import Sessions
 from container_agent.host.sessions_server import served
 from hosting import until, work
 from sluicegate.rpc.channel import connect
@@ -86,6 +87,7 @@ async def host(tmp_path, left: tuple[Found, ...] = ()):
         keys = OpenedKeys(lambda: b"secret")
         sessions = Sessions(runtime, socket, keys, said.append, tasks)
         server = Server([served(sessions)], [f"unix:{socket}"], Tracing(), reflection=False)
+        sessions.expect_found()
         await server.start()
         async with connect(f"unix:{socket}", Tracing()) as channel:
             yield Host(sessions, runtime, said, SessionServiceStub(channel))

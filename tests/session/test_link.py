@@ -69,11 +69,14 @@ async def test_f1_it_dials_again_says_how_far_it_is_and_goes_on(tmp_path: Path):
         assert (await anext(commands)).acknowledge.through_outcome_number == 3
         assert not first.heard[0].hello.HasField("standing")
     listening = asyncio.ensure_future(anext(commands))
-    # Who speaks meanwhile waits until somebody listens.
+    # Who speaks meanwhile waits until somebody listens; what was said first is to be said first.
     speaking = asyncio.create_task(link.outcomes([outcome_pb2.Outcome(outcome_number=5)]))
     async with serving(path, second):
         assert (await listening).HasField("acknowledge")
         await asyncio.wait_for(speaking, 20)
+        assert link.renewed
+        assert len(second.heard) == 1
+        await link.outcomes([outcome_pb2.Outcome(outcome_number=4)])
         await said(second.heard, lambda request: request.HasField("outcomes"))
     hello = second.heard[0].hello
     assert (hello.session_id, hello.token, hello.standing) == ("s1", "t" * 32, standing())

@@ -12,8 +12,8 @@ from container_agent.host.container_plan import SOCKET_DIRECTORY, ContainerPlan
 from container_agent.host.containers import Containers
 from container_agent.host.doors import Doors
 from container_agent.host.engine import Engine, EngineFailed
+from container_agent.host.runtime import START_SECONDS, Found, StartFailed
 from container_agent.host.session_container import SessionContainer
-from container_agent.host.sessions import START_SECONDS, Found, StartFailed
 from container_agent.host.warm_pool import Ready, WarmPool
 from container_agent.repository.identity import CONTAINER_MARK
 

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import IO
 
 from container_agent.host.parent_program import SESSION_COMMAND, ParentProgram
+from container_agent.host.runtime import Found, StartFailed
 from container_agent.host.session_parent import ParentFailed, SessionParent, SessionProcess
-from container_agent.host.sessions import Found, StartFailed
 
 
 class ProcessRuntime:

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
 
 from container_agent.host.opened_keys import OpenedKeys
 from container_agent.host.relay import batches
 from container_agent.host.reports import created, relayed, session_end
+from container_agent.host.runtime import START_SECONDS, Runtime, StartFailed
 from container_agent.host.session import Container, Session, new_token
 from sluicegate.rpc.text import one_line
 from sluicegate.v1 import host_service_pb2 as pb
@@ -17,7 +17,6 @@ from sluicegate.v1 import load_pb2, outcome_pb2, session_pb2
 from sluicegate.v1 import session_service_pb2 as session_pb
 
 log = logging.getLogger(__name__)
-START_SECONDS = 20.0
 # How long a session may take to end after its goodbye, to be heard out after its end, and to end
 # after its call broke.
 LEAVE_SECONDS = 10.0
@@ -26,32 +25,6 @@ DIE_SECONDS = 2.0
 
 
 ADOPT_SECONDS = 8.0
-
-
-class StartFailed(Exception):
-    """A container could not be started; nothing of it is left."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A container that an earlier process of this host agent started for a session."""
-
-    session_id: str
-    data_manager_id: str
-    token_digest: str
-    container: Container
-
-
-class Runtime(Protocol):
-    """What makes containers: the port that this module needs."""
-
-    async def create(
-        self, session_id: str, token: str, socket: Path, data_manager_id: str
-    ) -> Container:
-        """Starts a session that will say hello on the socket; StartFailed when it cannot."""
-
-    def found(self) -> Sequence[Found]:
-        """The containers of sessions that were there before this process was, and still run."""
 
 
 class Sessions:
@@ -182,21 +155,24 @@ class Sessions:
         except TimeoutError:
             return
 
-    async def adopt(self) -> None:
-        """Takes in the sessions that outlived an earlier process of this host agent.
-
-        Those that do not say hello soon are ended; nobody is told of them, so that the proxy
-        manager finds them missing when this host attaches.
-        """
-        adopted = []
+    def expect_found(self) -> None:
+        """Knows the sessions that outlived an earlier process of this host agent, before they
+        dial: who is not known is turned away for good."""
         for found in self._runtime.found():
             session = Session(
                 found.session_id, found.data_manager_id, token_digest=found.token_digest
             )
             session.container = found.container
             self._sessions[found.session_id] = session
-            adopted.append(self._settle(session, found.container))
-        await asyncio.gather(*adopted)
+
+    async def adopt(self) -> None:
+        """Takes in the sessions that were found, once they are dialled for.
+
+        Those that do not say hello soon are ended; nobody is told of them, so that the proxy
+        manager finds them missing when this host attaches.
+        """
+        found = [(self._sessions[one.session_id], one.container) for one in self._runtime.found()]
+        await asyncio.gather(*(self._settle(*one) for one in found))
 
     async def _settle(self, session: Session, container: Container) -> None:
         """Returns when it is known whether an adopted session lives."""

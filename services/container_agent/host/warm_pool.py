@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from container_agent.host.runtime import StartFailed
 from container_agent.host.session_container import SessionContainer
-from container_agent.host.sessions import StartFailed
 
 # After one could not be started the next is tried later, and later each time.
 FIRST_SECONDS = 1.0

@@ -24,13 +24,15 @@ class Link:
 
     When it breaks, a host agent that is started anew within `redial_seconds` is told how far this
     session is, and the stream goes on: the task that listens dials, the one that speaks waits.
-    What was said in between is said again by who keeps it.
+    Then `renewed` is set, and what was said and is not acknowledged has to be said again, all of it
+    and in order, before anything new: the one before may have passed on none of it.
     """
 
     def __init__(self, dial: Callable[[], grpc.aio.Channel], redial_seconds: float = 0.0) -> None:
         self._dial = dial
         self._redial_seconds = redial_seconds
         self._leaving = False
+        self.renewed = False
         self._redialled = asyncio.Event()
         self._hello = session_service_pb2.SessionHello()
         self._call = self._open()
@@ -56,10 +58,11 @@ class Link:
         self._leaving = True
         try:
             async with asyncio.timeout(GOODBYE_SECONDS):
-                await self._say(session_service_pb2.RunRequest(goodbye=goodbye))
+                await self._call.write(session_service_pb2.RunRequest(goodbye=goodbye))
                 await self._call.done_writing()
                 await self._call.code()
-        except TimeoutError:
+        except (TimeoutError, grpc.RpcError, asyncio.InvalidStateError):
+            # All is committed; how it ended is told by its end.
             self._call.cancel()
 
     async def commands(
@@ -80,14 +83,13 @@ class Link:
         return stub.Run()
 
     async def _say(self, request: session_service_pb2.RunRequest) -> None:
-        while True:
-            call = self._call
-            try:
-                await call.write(request)
-                return
-            except (grpc.RpcError, asyncio.InvalidStateError) as error:
-                if not self._redial_seconds:
-                    raise LinkBroken("the host agent does not listen any more") from error
+        """Says something; what a broken call does not take is lost, and the next one waited for."""
+        call = self._call
+        try:
+            await call.write(request)
+        except (grpc.RpcError, asyncio.InvalidStateError) as error:
+            if not self._redial_seconds:
+                raise LinkBroken("the host agent does not listen any more") from error
             while call is self._call:
                 self._redialled.clear()
                 await self._redialled.wait()
@@ -121,7 +123,7 @@ class Link:
             if await call.code() is grpc.StatusCode.PERMISSION_DENIED:
                 raise LinkBroken("the host agent was started anew and does not know this session")
             return None
-        self._call = call
+        self._call, self.renewed = call, True
         self._redialled.set()
         return command  # type: ignore[no-any-return]  # checked by what the stub reads
 

@@ -54,6 +54,10 @@ class Outbox:
             self._kept.popleft()
             self._again_time = now + AGAIN_SECONDS
 
+    def say_again(self) -> None:
+        """All that is not acknowledged is due anew."""
+        self._sent_number = 0
+
     def due(self, now: float) -> Iterator[list[outcome_pb2.Outcome]]:
         """What is to be sent now, in batches that fit into a message each."""
         if self._kept and self._sent_number and now >= self._again_time:

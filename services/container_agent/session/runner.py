@@ -182,8 +182,13 @@ class Runner:
             self._woken = False
             while self._done:
                 self._outbox.add(self._done.popleft())
+            if self._link.renewed:
+                self._link.renewed = False
+                self._outbox.say_again()
             for batch in self._outbox.due(now):
                 await self._link.outcomes(batch)
+                if self._link.renewed:
+                    break
             if now >= progress_time:
                 progress_time = now + PROGRESS_SECONDS
                 await self._say_progress()
