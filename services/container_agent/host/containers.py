@@ -40,7 +40,7 @@ class Containers:
         self._known: dict[str, SessionContainer] = {}
         self._burials: dict[str, asyncio.Task[None]] = {}
         self._due = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._answers = True
         self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="engine")
         self._loop = asyncio.get_running_loop()
 
@@ -63,9 +63,12 @@ class Containers:
             try:
                 await self._look()
             except EngineFailed as error:
-                log.warning("%s", error)
+                if self._answers:
+                    log.warning("%s; it is asked again each second", error)
+                self._answers = False
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
+            self._answers = True
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._due.wait()
@@ -74,8 +77,10 @@ class Containers:
         """Ends what there is; returns when all is confirmed gone, or after thirty seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(END_SECONDS):
-                for container in list(self._known.values()):
+                known = list(self._known.values())
+                for container in known:
                     container.kill()
+                for container in known:
                     await container.wait()
         self._threads.shutdown(wait=False, cancel_futures=True)
 

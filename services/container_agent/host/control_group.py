@@ -35,12 +35,17 @@ class ControlGroup:
         return min(mine, quota / period) if quota and period and quota > 0 else mine
 
     def memory_bytes(self) -> int | None:
-        """What it uses of memory, without what of files could be dropped at once."""
+        """What it uses of memory, without what it has of files, which the kernel can drop; as the
+        machine's own figure of what is available has it."""
         used = self._number("memory", "memory.usage_in_bytes")
         if used is not None:
-            return used - (self._row("memory", "memory.stat", "total_inactive_file") or 0)
+            return used - self._of_files("memory", "total_")
         used = self._number("", "memory.current")
-        return None if used is None else used - (self._row("", "memory.stat", "inactive_file") or 0)
+        return None if used is None else used - self._of_files("", "")
+
+    def _of_files(self, controller: str, prefix: str) -> int:
+        rows = (f"{prefix}{kind}_file" for kind in ("inactive", "active"))
+        return sum(self._row(controller, "memory.stat", row) or 0 for row in rows)
 
     def memory_max_bytes(self) -> int | None:
         """What it may use of memory; None when it may use all."""

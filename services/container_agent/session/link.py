@@ -35,7 +35,8 @@ class Link:
         self.renewed = False
         self._redialled = asyncio.Event()
         self._hello = session_service_pb2.SessionHello()
-        self._call = self._open()
+        self._channel = dial()
+        self._call = _run(self._channel)
 
     async def hello(self, session_id: str, token: str) -> None:
         """Says who this is; the first message."""
@@ -78,10 +79,6 @@ class Link:
                 return
             yield command or await self._redial(standing)
 
-    def _open(self) -> Any:  # noqa: ANN401  # as grpc has it
-        stub: Any = SessionServiceStub(self._dial())
-        return stub.Run()
-
     async def _say(self, request: session_service_pb2.RunRequest) -> None:
         """Says something; what a broken call does not take is lost, and the next one waited for."""
         call = self._call
@@ -112,7 +109,8 @@ class Link:
     ) -> session_service_pb2.RunResponse | None:
         """One try; LinkBroken when the host agent is there and will not have this session."""
         # A channel that has failed before waits longer each time; a new one dials at once.
-        call = self._open()
+        channel = self._dial()
+        call = _run(channel)
         self._hello.standing.CopyFrom(standing)
         try:
             await call.write(session_service_pb2.RunRequest(hello=self._hello))
@@ -120,11 +118,15 @@ class Link:
         except (grpc.RpcError, asyncio.InvalidStateError):
             command = grpc.aio.EOF
         if command is grpc.aio.EOF:
-            if await call.code() is grpc.StatusCode.PERMISSION_DENIED:
+            code = await call.code()
+            await channel.close()
+            if code is grpc.StatusCode.PERMISSION_DENIED:
                 raise LinkBroken("the host agent was started anew and does not know this session")
             return None
+        left, self._channel = self._channel, channel
         self._call, self.renewed = call, True
         self._redialled.set()
+        await left.close()
         return command  # type: ignore[no-any-return]  # checked by what the stub reads
 
 
@@ -138,6 +140,11 @@ def standing_of(
         through_outcome_number=outbox.acknowledged_number,
         last_outcome_number=outbox.last_number,
     )
+
+
+def _run(channel: grpc.aio.Channel) -> Any:  # noqa: ANN401  # as grpc has it
+    stub: Any = SessionServiceStub(channel)
+    return stub.Run()
 
 
 async def _next(call: Any) -> session_service_pb2.RunResponse | None:  # noqa: ANN401
