@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -68,7 +68,6 @@ class Host:
     network: Network
     directory: Path
     engine: subprocess.Popen | None = None
-    started: list[subprocess.Popen] = field(default_factory=list)
 
     @property
     def address(self) -> str:

@@ -92,11 +92,11 @@ class Containers:
             one = listed.pop(container.name, None)
             if container.name not in made:
                 continue
-            if one is not None:
-                container.found(one.container_id, self._cgroup_parent)
             if one is None:
                 self._confirm(container.name, "its container is gone, and nobody saw how")
-            elif container.unwanted or not one.running:
+                continue
+            container.found(one.container_id, self._cgroup_parent)
+            if container.unwanted or not one.running:
                 self._begin_burial(one)
         for stray in listed.values():
             self._begin_burial(stray)

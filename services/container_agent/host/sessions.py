@@ -10,7 +10,7 @@ from container_agent.host.opened_keys import OpenedKeys
 from container_agent.host.relay import batches
 from container_agent.host.reports import created, relayed, session_end
 from container_agent.host.runtime import START_SECONDS, Runtime, StartFailed
-from container_agent.host.session import Container, Session, new_token
+from container_agent.host.session import Session, new_token
 from sluicegate.rpc.text import one_line
 from sluicegate.v1 import host_service_pb2 as pb
 from sluicegate.v1 import load_pb2, outcome_pb2, session_pb2
@@ -171,12 +171,13 @@ class Sessions:
         Those that do not say hello soon are ended; nobody is told of them, so that the proxy
         manager finds them missing when this host attaches.
         """
-        found = [(self._sessions[one.session_id], one.container) for one in self._runtime.found()]
-        await asyncio.gather(*(self._settle(*one) for one in found))
+        found = self._runtime.found()
+        await asyncio.gather(*(self._settle(self._sessions[one.session_id]) for one in found))
 
-    async def _settle(self, session: Session, container: Container) -> None:
+    async def _settle(self, session: Session) -> None:
         """Returns when it is known whether an adopted session lives."""
-        gone = asyncio.create_task(container.wait())
+        assert session.container is not None
+        gone = asyncio.create_task(session.container.wait())
         if await self._answers(session, gone, ADOPT_SECONDS):
             self._tasks.create_task(self._outlive(session, gone))
             return

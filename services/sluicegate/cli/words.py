@@ -33,27 +33,29 @@ def one_of(words: tuple[str, ...], *names: str, **settings: Any) -> Words:  # no
     return option(*names, type=click.Choice(words), **settings)
 
 
-def slice_bytes(text: str) -> int:
-    """A size that slices may have."""
+def size(text: str) -> int:
+    """A size in bytes, as `64KiB` or `1G`."""
     try:
-        size = parse_size(text)
+        return parse_size(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
-    if not SLICE_BYTES_LEAST <= size <= SLICE_BYTES_MOST:
+
+
+def slice_bytes(text: str) -> int:
+    """A size that slices may have."""
+    found = size(text)
+    if not SLICE_BYTES_LEAST <= found <= SLICE_BYTES_MOST:
         bounds = f"{show_size(SLICE_BYTES_LEAST)} to {show_size(SLICE_BYTES_MOST)}"
         raise click.BadParameter(f"{text} is out of bounds, which are {bounds}")
-    return size
+    return found
 
 
 def bytes_per_second(text: str) -> int:
     """A size that is read each second."""
-    try:
-        size = parse_size(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-    if size < RATE_LEAST:
+    found = size(text)
+    if found < RATE_LEAST:
         raise click.BadParameter(f"{text} a second is less than {show_size(RATE_LEAST)}")
-    return size
+    return found
 
 
 def duration(text: str) -> int:

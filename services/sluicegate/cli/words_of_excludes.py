@@ -8,7 +8,6 @@ import click
 
 from sluicegate.cli import words
 from sluicegate.cli.choices import Excluding
-from sluicegate.cli.sizes import parse_size
 from sluicegate.rpc.options import Command, Words, option
 
 SIZE_MOST = (1 << 64) - 1
@@ -16,10 +15,7 @@ SIZE_MOST = (1 << 64) - 1
 
 def size(text: str) -> int:
     """A size that files may have at most; without a limit there is no such word."""
-    try:
-        found = parse_size(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
+    found = words.size(text)
     if not 0 < found <= SIZE_MOST:
         raise click.BadParameter(f"{text} is out of bounds, which are 1 B to 16 EiB")
     return found
